@@ -1,0 +1,74 @@
+/*
+ * shard - one thread, one engine, one TURN core: the only place where I/O meets the protocol. It moves packets from the engine to the
+ * core and performs what the core decides; it decides nothing itself.
+ *
+ * Owns:    its thread, engine, core, the listeners' sockets given to it, and the relay sockets of its allocations.
+ * Threads: functions here are called from the server's thread, unless they say otherwise.
+ */
+#ifndef UTURN_SHARD_SHARD_H
+#define UTURN_SHARD_SHARD_H
+
+#include <semaphore.h>
+
+#include "io/engine.h"
+#include "shard/shard_counters.h"
+#include "turn/turn.h"
+
+enum { SHARDS_MAX = 64 };
+
+/* What the shards of a process share; none of it on the packet path. */
+struct shard_shared;
+
+struct shard_shared *shard_shared_create(uint32_t allocations_max); /* NULL: no memory */
+void shard_shared_free(struct shard_shared *shared);
+/* 0: none per user; total as in quota_set_total_max. Live, any time. */
+void shard_shared_set_quota(struct shard_shared *shared, uint32_t user_max, uint32_t total_max);
+uint32_t shard_shared_allocations(struct shard_shared *shared);
+struct port_table *shard_shared_ports(struct shard_shared *shared);
+
+struct shard_params {
+	uint8_t index;
+	uint8_t count;
+	int cpu;                       /* to pin the thread to; -1: do not */
+	struct engine_params engine;
+	uint32_t allocations_max;      /* of this shard */
+	int relay_receive_buffer, relay_send_buffer; /* bytes */
+	struct shard_shared *shared;
+	struct turn_config *config;    /* a reference is taken */
+	/* Sockets of the listeners, by listener and family (RELAY_IPV4, RELAY_IPV6); -1: none. They are the shard's from now on, also on failure. */
+	int listeners[LIMIT_LISTENERS][RELAY_FAMILIES];
+};
+
+struct shard;
+
+/*
+ * Makes the shard's thread, which opens the engine and reports; returns once it has. 0 and *ret_shard, or a negative errno; *ret_reason
+ * says why the engine is what it is, or what failed. Packets flow from shard_run on.
+ */
+int shard_start(const struct shard_params *params, struct shard **ret_shard, char ret_reason[static ENGINE_REASON_SIZE]);
+
+/* All shards were started: receive. `shards` (count of them) is how they find each other; it must outlive them. */
+void shard_run(struct shard *shard, struct shard *const *shards);
+
+/* False when the mailbox is full. configure takes a reference to the configuration. */
+bool shard_configure(struct shard *shard, struct turn_config *config, bool revoke);
+bool shard_drain(struct shard *shard);
+
+/* Stops the thread, closes everything, frees the shard. NULL is fine. */
+void shard_stop(struct shard *shard);
+
+/* Counters and gauges: readable at any time, from any thread. */
+const struct shard_counters *shard_counters(const struct shard *shard);
+const struct turn_counters *shard_turn_counters(const struct shard *shard);
+const struct engine_counters *shard_engine_counters(const struct shard *shard);
+enum engine_kind shard_engine_kind(const struct shard *shard);
+
+/* Moves with every turn of the loop and at least once a second: liveness. */
+uint64_t shard_heartbeat_ns(const struct shard *shard);
+
+/* Asks a shard for its allocations that match, through its mailbox; waits at most a second. NULL username, ADDR_NONE client: any.
+ * Returns how many match (at most `max` are written), or -ETIMEDOUT. */
+ssize_t shard_find_allocations(struct shard *shard, const char *username, const struct addr *client, struct allocation_info *ret_infos,
+			       size_t max);
+
+#endif
