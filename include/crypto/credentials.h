@@ -10,7 +10,7 @@
 
 enum { LONG_TERM_KEY_SIZE = MD5_SIZE };
 
-/* MD5(username ":" realm ":" password). username at most STUN_USERNAME_SIZE_MAX, realm and password at most 763 bytes. */
+/* MD5(username ":" realm ":" password). */
 void credentials_key(struct bytes username, struct bytes realm, struct bytes password, uint8_t ret_key[static LONG_TERM_KEY_SIZE]);
 
 /* The password of a time-limited user name: base64 of HMAC-SHA1(secret, username), with its NUL: 29 bytes. */
@@ -18,8 +18,9 @@ enum { EPHEMERAL_PASSWORD_SIZE = 29 };
 void credentials_ephemeral_password(struct bytes username, struct bytes secret, char ret_password[static EPHEMERAL_PASSWORD_SIZE]);
 
 /*
- * When a time-limited user name expires: the first ':'-separated component that is a decimal number (STUNner's rule). *ret_user is
- * the rest, which quotas count by (the whole name when there is nothing else). False when there is no such component or it is 0.
+ * When a time-limited user name expires: the first ':'-separated component that is a decimal number (STUNner's rule; a number
+ * beyond 64 bits is none). *ret_user, inside `username`, is what quotas count by: all that follows the expiry if it comes first,
+ * all that precedes it otherwise, the whole name when that is empty. False when there is no such component or it is 0.
  */
 bool credentials_ephemeral_expiry(struct bytes username, uint64_t *ret_expires_wall_s, struct bytes *ret_user);
 

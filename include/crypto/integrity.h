@@ -1,6 +1,6 @@
 /*
- * integrity - MESSAGE-INTEGRITY over a view or a builder (RFC 8489 Section 14.5). A second algorithm (Section 14.6) has its place in
- * `enum integrity`.
+ * integrity - MESSAGE-INTEGRITY over a view or a builder (RFC 8489 Section 14.5). A second algorithm (Section 14.6) has its place
+ * in `enum integrity`.
  */
 #ifndef UTURN_CRYPTO_INTEGRITY_H
 #define UTURN_CRYPTO_INTEGRITY_H
