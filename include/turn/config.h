@@ -1,5 +1,6 @@
 /*
- * turn/config - what the TURN core needs to know of the configuration: an immutable, reference-counted snapshot. A reload makes a new one.
+ * turn/config - what the TURN core needs to know of the configuration: an immutable, reference-counted snapshot.
+ * A reload makes a new one.
  */
 #ifndef UTURN_TURN_CONFIG_H
 #define UTURN_TURN_CONFIG_H
@@ -25,13 +26,13 @@ struct turn_auth {
 
 /* Where the relayed addresses of one family come from. */
 struct relay_address {
-	struct addr bind;       /* where relay sockets bind. ADDR_NONE: this family is not offered (440). Any: see turn/config below */
+	struct addr bind; /* where relay sockets bind. ADDR_NONE: this family is not offered (440). Any: see turn/config below */
 	struct addr advertised; /* what clients are told instead of it; ADDR_NONE: the address bound */
-	struct addr fallback;   /* for an `any` bind: the address to use when the client came over the other family; ADDR_NONE: 440 */
-	bool bind_wildcard;     /* bind the wildcard although `advertised` names an address (it is not this machine's) */
+	struct addr fallback; /* for an `any` bind: the address to use when the client came over the other family; ADDR_NONE: 440 */
+	bool bind_wildcard;   /* bind the wildcard although `advertised` names an address (it is not this machine's) */
 };
-/* An `any` bind address without bind_wildcard means: the address that the Allocate arrived at, if it is of this family; the loopback
- * address of this family if the client came over loopback; `fallback` otherwise. */
+/* An `any` bind address without bind_wildcard means: the address that the Allocate arrived at, if it is of this family; the
+ * loopback address of this family if the client came over loopback; `fallback` otherwise. */
 
 enum { RELAY_IPV4 = 0, RELAY_IPV6 = 1, RELAY_FAMILIES = 2 };
 

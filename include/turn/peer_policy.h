@@ -1,12 +1,12 @@
 /*
- * peer_policy - which peers the clients of one listener may reach: the one function that decides, for CreatePermission, ChannelBind,
- * Send and every packet to and from a peer.
+ * peer_policy - which peers the clients of one listener may reach: the one function that decides, for CreatePermission,
+ * ChannelBind, Send and every packet to and from a peer.
  *
- * The rule: the address is made canonical (base/addr), then the most specific prefix wins. Prefixes come from the clusters that the
- * listener routes to (with port ranges) and from the built-in deny list (IANA special-purpose blocks, cloud metadata addresses); on
- * the same length the configuration wins. Among the allowing prefixes that the deny list does not overrule, port ranges add up.
- * Before any of that: the server's own listeners and admin ports are refused always; a live relayed address of this server is
- * admitted always (the other allocation's permission then decides).
+ * The rule: the address is made canonical (base/addr), then the most specific prefix wins. Prefixes come from the clusters that
+ * the listener routes to (with port ranges) and from the built-in deny list (IANA special-purpose blocks, cloud metadata
+ * addresses); on the same length the configuration wins. Among the allowing prefixes that the deny list does not overrule, port
+ * ranges add up. Before any of that: the server's own listeners and admin ports are refused always; a live relayed address of
+ * this server is admitted always (the other allocation's permission then decides).
  *
  * Lifetime: immutable once sealed, reference-counted (atomically), because a permission keeps the policy it was granted under: a
  *           removed route ends with the permission, not in the middle of a call.
@@ -15,18 +15,26 @@
 #define UTURN_TURN_PEER_POLICY_H
 
 #include "base/addr.h"
+#include "turn/limits.h"
+
+/* Counters that are shared: by clusters beyond the limit and by live relayed addresses of this server that no cluster holds. */
+enum { PEER_CLUSTER_OTHER = LIMIT_CLUSTERS - 1 };
 
 struct peer_policy;
 struct port_table;
 
+/* With one reference. NULL: no memory. */
 struct peer_policy *peer_policy_create(void);
 
-/* One endpoint of a cluster. Ports inclusive. `cluster` is the cluster's counter (0 <= cluster < LIMIT_CLUSTERS). 0 or -ENOMEM. */
-int peer_policy_allow(struct peer_policy *policy, const struct addr *ip, unsigned bits, uint16_t port_min, uint16_t port_max,
-		      uint16_t cluster);
+/*
+ * One endpoint of a cluster. Ports inclusive; port 0 never takes part. `cluster` is the cluster's counter (less than
+ * LIMIT_CLUSTERS). 0 or -ENOMEM.
+ */
+int peer_policy_allow(
+	struct peer_policy *policy, const struct addr *ip, unsigned bits, uint16_t port_min, uint16_t port_max, uint16_t cluster);
 
-/* An address and port of the server itself: refused always. An `any` address stands for each of the machine's own addresses,
- * which `peer_policy_own_ip` names. */
+/* An address and port of the server itself: refused always. An `any` address (of either family: sockets may be dual stack) stands
+ * for each of the machine's own addresses, which `peer_policy_own_ip` names, and for loopback. 0 or -ENOMEM. */
 int peer_policy_own_endpoint(struct peer_policy *policy, const struct addr *endpoint);
 int peer_policy_own_ip(struct peer_policy *policy, const struct addr *ip);
 
@@ -35,19 +43,23 @@ struct peer_policy *peer_policy_ref(struct peer_policy *policy);
 void peer_policy_unref(struct peer_policy *policy); /* NULL is fine */
 
 struct peer_grant {
-	uint16_t cluster;            /* whose counters: the most specific allowing prefix's, in route order */
-	uint16_t port_min, port_max; /* a range around the asked port on which the answer is the same; empty (min > max) when it must be
-	                                asked again for every packet */
-	bool relayed_only;           /* the address may be reached only at ports that are live relayed addresses of this server */
+	/* Whose counters: the cluster's that the most specific prefix admitting the port belongs to; the first route's among
+	 * equal ones. */
+	uint16_t cluster;
+	/* A range around the asked port on which the answer is the same. Empty (min > max) when every packet must ask again. */
+	uint16_t port_min, port_max;
+	/* No cluster holds the address: it may be reached only at ports that are live relayed addresses of this server. */
+	bool relayed_only;
 };
 
 enum peer_decision { PEER_REFUSED, PEER_ADMITTED };
 
 /*
- * May this peer be reached? With `any_port` the question is about the IP address (CreatePermission): admitted if some port is.
- * *ret_grant is written on PEER_ADMITTED only. `ports` may be NULL (no live relayed addresses).
+ * May this peer be reached? With `any_port` the question is about the IP address (CreatePermission): admitted if some port is,
+ * and the range of the grant is one that holds such a port; others may be admitted beside it, so a port outside of the range is
+ * asked for itself. *ret_grant is written on PEER_ADMITTED only. `ports` may be NULL (no live relayed addresses).
  */
 enum peer_decision peer_policy_check(const struct peer_policy *policy, const struct port_table *ports, const struct addr *peer,
-				     bool any_port, struct peer_grant *ret_grant);
+	bool any_port, struct peer_grant *ret_grant);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * quota - how many allocations each user has, and all of them together. A table without a clock, a lock or a socket.
  *
- * Users are 64-bit keyed hashes of their names. Bounded by the total limit. Threads: one at a time; the shards share one object behind
- * the hooks of turn.h, which lock.
+ * Users are 64-bit keyed hashes of their names. Bounded by the total limit.
+ * Threads: one at a time; the shards share one object behind the hooks of turn.h, which lock.
  */
 #ifndef UTURN_TURN_QUOTA_H
 #define UTURN_TURN_QUOTA_H
