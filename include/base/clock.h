@@ -21,6 +21,9 @@ struct moment {
 struct moment clock_now(void);
 uint64_t clock_mono_ns(void);
 
+/* Milliseconds since 1970, for time stamps that people read; never accelerated. */
+uint64_t clock_wall_ms(void);
+
 /* How long to sleep, in real nanoseconds, until the (possibly accelerated) monotonic clock shows `deadline_ns`. 0 if it is past. */
 uint64_t clock_wait_ns(uint64_t deadline_ns, uint64_t now_ns);
 

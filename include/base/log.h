@@ -3,8 +3,9 @@
  *
  * Never called per packet. What a stranger can cause goes through a `struct log_limit`.
  *
- * Text: "2026-11-21T15:04:05.123Z INFO  turn: message"; JSON: {"time":…,"level":…,"scope":…,"msg":…}, one object a line, always valid.
+ * Text: "2026-11-21T15:04:05.123Z INFO  turn: message"; JSON: {"time":…,"level":…,"scope":…,"msg":…}, one valid object a line.
  * Threads: any; a line is written with one write(2). log_configure may run while others log.
+ * Never blocks: a line that standard output does not take at once is lost, and the next line that it takes says how many were.
  */
 #ifndef UTURN_BASE_LOG_H
 #define UTURN_BASE_LOG_H

@@ -12,9 +12,9 @@
 #include "base/addr.h"
 
 struct prefix {
-	struct addr ip;  /* port 0; bits past `bits` are zero */
-	uint8_t bits;    /* 0..32 or 0..128 */
-	uint32_t value;  /* the owner's */
+	struct addr ip; /* port 0; bits past `bits` are zero */
+	uint8_t bits;   /* 0..32 or 0..128 */
+	uint32_t value; /* the owner's */
 };
 
 struct prefix_set;

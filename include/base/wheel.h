@@ -30,12 +30,13 @@ struct wheel {
 	struct timer *slots[WHEEL_LEVELS][WHEEL_SLOTS];
 	uint64_t occupied[WHEEL_LEVELS]; /* a bit per slot */
 	struct timer *expired;           /* due, not yet handed out */
-	uint64_t tick;                   /* all ticks before this one were looked at */
+	uint64_t tick;                   /* this tick and all before it were looked at */
+	uint64_t now_ns;                 /* the latest time the wheel was told */
 };
 
 void wheel_init(struct wheel *wheel, uint64_t now_ns);
 
-/* Starts, or moves a running timer. A deadline in the past fires at the next wheel_expired. */
+/* Starts, or moves a running timer. A deadline before the time that the wheel was last told fires at the next wheel_expired. */
 void wheel_start(struct wheel *wheel, struct timer *timer, uint64_t deadline_ns);
 
 /* Harmless on a timer that is not running. */
@@ -46,7 +47,7 @@ static inline bool timer_running(const struct timer *timer)
 	return timer->link != NULL;
 }
 
-/* One timer whose deadline is at or before `now_ns` (it is stopped), or NULL. Call until NULL, or until one's own budget is spent. */
+/* One timer whose deadline is at or before `now_ns` (it is stopped), or NULL. Call until NULL, or until a budget is spent. */
 struct timer *wheel_expired(struct wheel *wheel, uint64_t now_ns);
 
 /* When wheel_expired may next have something (never later than the next deadline + a tick); WHEEL_NEVER when no timer runs. */
