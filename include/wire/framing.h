@@ -12,8 +12,8 @@ enum framing { FRAME_COMPLETE, FRAME_INCOMPLETE, FRAME_INVALID };
 
 /*
  * Looks at the start of `stream`. FRAME_COMPLETE: *ret_frame is the message without stream padding, *ret_consumed what it and its
- * padding take (padding included: it must have arrived too). FRAME_INCOMPLETE: *ret_consumed is how many bytes are needed before asking
- * again is worth it. FRAME_INVALID: neither STUN nor ChannelData; the connection cannot be resynchronised.
+ * padding take (padding included: it must have arrived too). FRAME_INCOMPLETE: *ret_consumed is how many bytes are needed before
+ * asking again is worth it. FRAME_INVALID: neither STUN nor ChannelData; the connection cannot be resynchronised.
  */
 enum framing framing_next(struct bytes stream, struct bytes *ret_frame, size_t *ret_consumed);
 

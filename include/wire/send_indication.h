@@ -1,6 +1,6 @@
 /*
- * send_indication - the fast way through a Send indication (RFC 8656 Section 11.1): one pass, no index. Hot: a browser that binds no
- * channel sends its whole call in these.
+ * send_indication - the fast way through a Send indication (RFC 8656 Section 11.1): one pass, no index. Hot: a browser that binds
+ * no channel sends its whole call in these.
  */
 #ifndef UTURN_WIRE_SEND_INDICATION_H
 #define UTURN_WIRE_SEND_INDICATION_H
@@ -11,7 +11,7 @@
 
 enum send_indication {
 	SEND_INDICATION_OK,
-	SEND_INDICATION_MALFORMED, /* no or bad XOR-PEER-ADDRESS or DATA, lengths that do not fit, bad FINGERPRINT */
+	SEND_INDICATION_MALFORMED,         /* no or bad XOR-PEER-ADDRESS or DATA, lengths that do not fit, bad FINGERPRINT */
 	SEND_INDICATION_UNKNOWN_ATTRIBUTE, /* comprehension-required and not understood: RFC 8489 Section 6.3.2, discard */
 };
 

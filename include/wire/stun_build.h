@@ -16,7 +16,7 @@ struct stun_builder {
 };
 
 struct stun_builder stun_build(uint8_t *buffer, size_t size, enum stun_method method, enum stun_class class,
-			       const uint8_t transaction_id[static STUN_TRANSACTION_ID_SIZE]);
+	const uint8_t transaction_id[static STUN_TRANSACTION_ID_SIZE]);
 
 void stun_build_bytes(struct stun_builder *b, uint16_t type, struct bytes value);
 void stun_build_u32(struct stun_builder *b, uint16_t type, uint32_t value);
@@ -35,11 +35,13 @@ void stun_build_fingerprint(struct stun_builder *b);
 struct bytes stun_build_end(struct stun_builder *b);
 
 /*
- * Header of a Data indication (RFC 8656 Section 11.3): STUN header, XOR-PEER-ADDRESS, and the DATA attribute's header, to be followed
- * by `data_size` bytes of data and (4 - data_size % 4) % 4 zero bytes. Hot. Returns the header's size: 36 (IPv4 peer) or 48.
+ * Header of a Data indication (RFC 8656 Section 11.3): STUN header, XOR-PEER-ADDRESS, and the DATA attribute's header, to be
+ * followed by `data_size` bytes of data and (4 - data_size % 4) % 4 zero bytes. Hot. Returns the header's size: 36 (IPv4) or 48.
+ * Returns 0, with nothing written, for more than DATA_INDICATION_DATA_MAX bytes: the message length would not fit into its 16 bits.
+ * A peer can send such a datagram (65507 bytes over IPv4), so the caller must check.
  */
-enum { DATA_INDICATION_HEADER_MAX = 48 };
+enum { DATA_INDICATION_HEADER_MAX = 48, DATA_INDICATION_DATA_MAX = 65500 };
 unsigned stun_data_indication_header(uint8_t header[static DATA_INDICATION_HEADER_MAX], const struct addr *peer, uint16_t data_size,
-				     const uint8_t transaction_id[static STUN_TRANSACTION_ID_SIZE]);
+	const uint8_t transaction_id[static STUN_TRANSACTION_ID_SIZE]);
 
 #endif

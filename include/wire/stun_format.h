@@ -17,15 +17,18 @@
 #ifndef UTURN_WIRE_STUN_FORMAT_H
 #define UTURN_WIRE_STUN_FORMAT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum {
 	STUN_HEADER_SIZE = 20,
 	STUN_TRANSACTION_ID_SIZE = 12,
 	STUN_ATTRIBUTE_HEADER_SIZE = 4,
 	STUN_INTEGRITY_SHA1_SIZE = 20,
 	STUN_FINGERPRINT_SIZE = 4,
-	STUN_USERNAME_SIZE_MAX = 508,      /* RFC 8489 Section 14.3: less than 509 bytes */
+	STUN_USERNAME_SIZE_MAX = 508, /* RFC 8489 Section 14.3: less than 509 bytes */
 	CHANNEL_DATA_HEADER_SIZE = 4,
-	CHANNEL_NUMBER_MIN = 0x4000,       /* RFC 8656 Section 12 */
+	CHANNEL_NUMBER_MIN = 0x4000, /* RFC 8656 Section 12 */
 	CHANNEL_NUMBER_MAX = 0x4FFF,
 };
 
@@ -67,6 +70,7 @@ enum stun_attribute_type {
 	STUN_ATTR_XOR_MAPPED_ADDRESS = 0x0020,
 	STUN_ATTR_RESERVATION_TOKEN = 0x0022,
 	STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY = 0x8000,
+	STUN_ATTR_ADDRESS_ERROR_CODE = 0x8001,
 	STUN_ATTR_SOFTWARE = 0x8022,
 	STUN_ATTR_ALTERNATE_SERVER = 0x8023,
 	STUN_ATTR_FINGERPRINT = 0x8028,
@@ -76,6 +80,28 @@ enum stun_attribute_type {
 static inline int stun_comprehension_required(unsigned type)
 {
 	return type < 0x8000;
+}
+
+/*
+ * Of the types that must be understood, those above. One that is known but has no business in a message is ignored; one that is not
+ * known makes the message one that cannot be processed (RFC 8489 Section 6.3).
+ */
+static inline bool stun_attribute_known(unsigned type)
+{
+	/* clang-format off */
+	const uint64_t known =
+		UINT64_C(1) << STUN_ATTR_MAPPED_ADDRESS        | UINT64_C(1) << STUN_ATTR_USERNAME |
+		UINT64_C(1) << STUN_ATTR_MESSAGE_INTEGRITY     | UINT64_C(1) << STUN_ATTR_ERROR_CODE |
+		UINT64_C(1) << STUN_ATTR_UNKNOWN_ATTRIBUTES    | UINT64_C(1) << STUN_ATTR_CHANNEL_NUMBER |
+		UINT64_C(1) << STUN_ATTR_LIFETIME              | UINT64_C(1) << STUN_ATTR_XOR_PEER_ADDRESS |
+		UINT64_C(1) << STUN_ATTR_DATA                  | UINT64_C(1) << STUN_ATTR_REALM |
+		UINT64_C(1) << STUN_ATTR_NONCE                 | UINT64_C(1) << STUN_ATTR_XOR_RELAYED_ADDRESS |
+		UINT64_C(1) << STUN_ATTR_REQUESTED_ADDRESS_FAMILY | UINT64_C(1) << STUN_ATTR_EVEN_PORT |
+		UINT64_C(1) << STUN_ATTR_REQUESTED_TRANSPORT   | UINT64_C(1) << STUN_ATTR_DONT_FRAGMENT |
+		UINT64_C(1) << STUN_ATTR_MESSAGE_INTEGRITY_SHA256 | UINT64_C(1) << STUN_ATTR_XOR_MAPPED_ADDRESS |
+		UINT64_C(1) << STUN_ATTR_RESERVATION_TOKEN;
+	/* clang-format on */
+	return type < 64 && (known >> type & 1) != 0;
 }
 
 /* RFC 8489 Section 14.8, RFC 8656 Section 19. STUN_OK is "no error"; never on the wire. */

@@ -6,8 +6,9 @@
  *   Section 14.5: attributes after MESSAGE-INTEGRITY are ignored, except MESSAGE-INTEGRITY-SHA256 and FINGERPRINT;
  *                 after MESSAGE-INTEGRITY-SHA256, except FINGERPRINT.
  *   Section 14.7: FINGERPRINT, where present, must be last and right.
- *   Section 14: the first of several attributes of one type counts (XOR-PEER-ADDRESS may repeat in CreatePermission: stun_view_next).
- * Bounds: STUN_VIEW_ATTRIBUTES attributes; a message with more is malformed.
+ *   Section 14: the first of several attributes of one type counts (XOR-PEER-ADDRESS may repeat in CreatePermission:
+ *   stun_view_next).
+ * Bounds: STUN_VIEW_ATTRIBUTES attributes, ignored ones included, and 65535 bytes; a message with more is malformed.
  * Lifetime: a view borrows the datagram.
  */
 #ifndef UTURN_WIRE_STUN_VIEW_H
@@ -21,8 +22,8 @@ enum { STUN_VIEW_ATTRIBUTES = 64 };
 
 enum stun_parse {
 	STUN_PARSED,
-	STUN_NOT_STUN,        /* shorter than a header, wrong cookie, class bits of something else: drop in silence */
-	STUN_MALFORMED,       /* the header is right, the rest is not: a request with it deserves a 400 */
+	STUN_NOT_STUN,  /* shorter than a header, first bits, cookie or length wrong (RFC 8489 Section 6.3): drop in silence */
+	STUN_MALFORMED, /* the header is right, the rest is not: a request with it deserves a 400 */
 	STUN_BAD_FINGERPRINT, /* RFC 8489 Section 6.3: drop in silence */
 };
 
