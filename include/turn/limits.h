@@ -21,8 +21,11 @@ enum {
 	/* Unclaimed EVEN-PORT reservations of a shard. Beyond it: 508. */
 	LIMIT_RESERVATIONS = 256,
 
-	/* Tries to bind a random relay port before the answer is 508. */
+	/* Random relay ports that are tried for one allocation before its range is searched from a random place on. */
 	LIMIT_PORT_TRIES = 16,
+
+	/* Ports that other programs turn out to hold during that search, before the answer is 508: each costs a system call. */
+	LIMIT_PORT_SEARCH = 256,
 
 	/* Listeners and distinct clusters that get counters of their own; clusters past it are counted together. */
 	LIMIT_LISTENERS = 32,
@@ -37,5 +40,8 @@ enum {
 	CHANNEL_LIFETIME_S = 600,
 	RESERVATION_LIFETIME_S = 30,
 };
+
+/* How long a relay socket may take to open (or to come from another shard) before its Allocate is forgotten. */
+enum { OPENING_LIFETIME_S = 30 };
 
 #endif

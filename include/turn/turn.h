@@ -1,11 +1,11 @@
 /*
  * turn - the TURN core of one shard (RFC 8489, RFC 8656): packets and moments in; a verdict, and what to do about it, out.
  *
- * No I/O, no clock, no threads, no heap after turn_create. The caller performs the effects and reports how they went. Unit tests and
- * fuzzers do the same without a socket.
+ * No I/O, no clock, no threads, no heap after turn_create. The caller performs the effects and reports how they went. Unit tests
+ * and fuzzers do the same without a socket.
  *
  *	client datagram ──► turn_from_client ──► FORWARD_TO_PEER: out->forward        (relay socket, peer, header, payload)
- *	                                     └─► ANSWERED: out->effects               (reply, open or close a relay socket, claim a reservation)
+ *	                                     └─► ANSWERED: out->effects   (reply, open or close a relay socket, claim a reservation)
  *	peer datagram ────► turn_from_peer ────► FORWARD_TO_CLIENT: out->forward
  *	relay socket opened, refused ─► turn_relay_opened, turn_relay_failed ─► out->effects
  *	time passes ─────────────────► turn_expire ─► out->effects
@@ -55,24 +55,24 @@ struct turn_hooks {
 };
 
 struct turn_params {
-	uint8_t shard;            /* 0..255; goes into reservation tokens */
-	uint32_t allocations_max; /* of this shard */
-	struct siphash_key user_key; /* the same in all shards: quotas are counted by hash */
-	struct port_table *ports;    /* shared; outlives the core */
+	uint8_t shard;                  /* 0..255; goes into reservation tokens */
+	uint32_t allocations_max;       /* of this shard */
+	struct siphash_key user_key;    /* the same in all shards: quotas are counted by hash */
+	struct port_table *ports;       /* shared; outlives the core */
 	struct unauth_limiter *limiter; /* shared; outlives the core */
 	struct turn_hooks hooks;
 };
 
 /* A packet to relay. All of it borrowed until the next call. */
 struct turn_forward {
-	struct relay_ref relay;      /* FORWARD_TO_PEER: the socket to send from */
-	struct addr peer;            /* FORWARD_TO_PEER: where to */
-	const struct flow *flow;     /* FORWARD_TO_CLIENT: where to */
-	struct bytes payload;        /* inside the datagram that was given */
-	uint16_t cluster;            /* whose counters */
-	uint8_t header_size;         /* bytes of `header` to put in front */
-	uint8_t padding;             /* zero bytes to put behind */
-	bool dont_fragment;          /* RFC 8656 Section 18.9, Send indications only */
+	struct relay_ref relay;  /* FORWARD_TO_PEER: the socket to send from */
+	struct addr peer;        /* FORWARD_TO_PEER: where to */
+	const struct flow *flow; /* FORWARD_TO_CLIENT: where to */
+	struct bytes payload;    /* inside the datagram that was given */
+	uint16_t cluster;        /* whose counters */
+	uint8_t header_size;     /* bytes of `header` to put in front */
+	uint8_t padding;         /* zero bytes to put behind */
+	bool dont_fragment;      /* RFC 8656 Section 18.9, Send indications only */
 	uint8_t header[DATA_INDICATION_HEADER_MAX];
 };
 
@@ -95,7 +95,8 @@ struct turn_effect {
 	uint8_t token[RESERVATION_TOKEN_SIZE]; /* EFFECT_CLAIM_RESERVATION */
 };
 
-/* Reused from call to call; each call overwrites what the last one left. */
+/* Reused from call to call; each call overwrites what the last one left. Effects are to be performed in their order: a relay index
+ * may be closed and, with another generation, opened again in one call. */
 struct turn_out {
 	struct turn_forward forward;
 	unsigned effect_count;
@@ -111,19 +112,22 @@ void turn_free(struct turn *t);
 uint32_t turn_relay_capacity(const struct turn *t);
 
 /*
- * A datagram (or a framed message) from a client. `out` is valid as the verdict says, and its effects are to be performed whatever the
- * verdict. Hot for ChannelData and Send indications: 0 allocations, 0 locks, 0 copies of the payload, 2 hash look-ups.
+ * A datagram (or a framed message) from a client. `out` is valid as the verdict says, and its effects are to be performed whatever
+ * the verdict. Hot for ChannelData and Send indications: 0 allocations, 0 locks, 0 copies of the payload; no hash look-up for a flow
+ * that sends twice in a row and has few peers, 3 at most.
  */
-enum verdict turn_from_client(struct turn *t, const struct flow *flow, struct bytes datagram, const struct moment *now,
-			      struct turn_out *out);
+enum verdict turn_from_client(
+	struct turn *t, const struct flow *flow, struct bytes datagram, const struct moment *now, struct turn_out *out);
 
 /* A datagram that a relay socket received. Hot, as above. The header is that of ChannelData where the peer has a channel, of a Data
  * indication otherwise. */
 enum verdict turn_from_peer(struct turn *t, struct relay_ref relay, const struct addr *peer, struct bytes datagram,
-			    const struct moment *now, struct turn_out *out);
+	const struct moment *now, struct turn_out *out);
 
-/* The socket asked for is open (or claimed): `bound` is its address as bound, port included. Stale references are answered with EFFECT_CLOSE_RELAY. */
-void turn_relay_opened(struct turn *t, struct relay_ref relay, const struct addr *bound, const struct moment *now, struct turn_out *out);
+/* The socket asked for is open (or claimed): `bound` is its address as bound, port included. Stale references are answered with
+ * EFFECT_CLOSE_RELAY. */
+void turn_relay_opened(
+	struct turn *t, struct relay_ref relay, const struct addr *bound, const struct moment *now, struct turn_out *out);
 
 enum relay_failure {
 	RELAY_PORT_TAKEN,     /* another port may do */
@@ -131,11 +135,13 @@ enum relay_failure {
 	RELAY_NO_ADDRESS,     /* this address cannot be bound here: 508, and worth a log line */
 	RELAY_NO_RESERVATION, /* the token is unknown, used or expired: 508 (RFC 8656 Section 7.2) */
 };
-void turn_relay_failed(struct turn *t, struct relay_ref relay, enum relay_failure failure, const struct moment *now, struct turn_out *out);
+void turn_relay_failed(
+	struct turn *t, struct relay_ref relay, enum relay_failure failure, const struct moment *now, struct turn_out *out);
 
-/* Another shard (or this one) claims a reservation made here. On true the socket of *ret_relay is the claimer's: it is forgotten here. */
-bool turn_reservation_take(struct turn *t, const uint8_t token[static RESERVATION_TOKEN_SIZE], struct relay_ref *ret_relay,
-			   struct addr *ret_bound);
+/* Another shard (or this one) claims a reservation made here. On true the socket of *ret_relay is the claimer's: it is forgotten
+ * here. */
+bool turn_reservation_take(
+	struct turn *t, const uint8_t token[static RESERVATION_TOKEN_SIZE], struct relay_ref *ret_relay, struct addr *ret_bound);
 
 /* Lets go what has expired, as far as `out` has room. True: call again. */
 bool turn_expire(struct turn *t, const struct moment *now, struct turn_out *out);
@@ -143,14 +149,16 @@ bool turn_expire(struct turn *t, const struct moment *now, struct turn_out *out)
 uint64_t turn_deadline_ns(const struct turn *t);
 
 /*
- * A new configuration. Live allocations go on with the key they were made with; permissions with the policy they were granted under.
- * With `revoke`, allocations whose credentials no longer hold and permissions that the routes no longer allow end at the next turn_expire.
+ * A new configuration. Live allocations go on with the key they were made with; permissions with the policy they were granted
+ * under. With `revoke`, allocations whose credentials no longer hold (after a change of the realm: all) and permissions that the routes
+ * no longer allow end at the next turn_expire, and what stays is held to the new routes.
  */
 void turn_configure(struct turn *t, struct turn_config *config, bool revoke, const struct moment *now);
 
 /* From now on Allocate is answered with 300 (where an alternate server is configured) or 508. */
 void turn_drain(struct turn *t);
 
+/* Live ones, and those whose sockets are being opened. */
 uint32_t turn_allocation_count(const struct turn *t);
 
 /* One allocation, for /status. */
@@ -165,9 +173,10 @@ struct allocation_info {
 	uint64_t refused_packets;                        /* dropped: no permission, no channel, or refused by the routes */
 };
 
-/* NULL or ADDR_NONE: any. A client's port 0 means any port. Returns how many match, of which at most `max` are written. */
+/* NULL or ADDR_NONE: any. A client's port 0 means any port. A user name matches as a whole, or without its expiry if it is a
+ * time-limited one. Returns how many match, of which at most `max` are written. */
 size_t turn_find_allocations(const struct turn *t, const char *username, const struct addr *client, const struct moment *now,
-			     struct allocation_info *ret_infos, size_t max);
+	struct allocation_info *ret_infos, size_t max);
 
 /* clang-format off */
 struct turn_counters {
@@ -175,7 +184,7 @@ struct turn_counters {
 	counter auth_failures[AUTH_FAILURE_COUNT];
 	counter requests[16];           /* by method number */
 	counter errors[16];             /* answers by error code, indexed as turn_error_codes */
-	counter allocations;            /* gauge */
+	counter allocations;            /* gauge: live ones */
 	counter allocations_total;
 	counter permissions, channels, reservations; /* gauges */
 	counter allocations_refused_capacity;        /* 508 because a bound of this machine was reached */

@@ -1,0 +1,95 @@
+#include "method_rules.h"
+
+#include "allocation.h"
+#include "authenticate.h"
+#include "on.h"
+#include "respond.h"
+
+struct method_rule {
+	enum stun_error (*handle)(struct request *request);
+	bool authenticated;
+	bool needs_allocation; /* a live one, of this 5-tuple: otherwise 437 */
+};
+
+/* clang-format off */
+static const struct method_rule method_rules[16] = {
+	/*                           handler                authenticated   needs_allocation */
+	[STUN_BINDING]           = { on_binding,            false,          false },
+	[STUN_ALLOCATE]          = { on_allocate,           true,           false },
+	[STUN_REFRESH]           = { on_refresh,            true,           true  },
+	[STUN_CREATE_PERMISSION] = { on_create_permission,  true,           true  },
+	[STUN_CHANNEL_BIND]      = { on_channel_bind,       true,           true  },
+};
+/* clang-format on */
+
+static const struct method_rule *method_rule(unsigned method)
+{
+	if (method >= sizeof method_rules / sizeof *method_rules || method_rules[method].handle == NULL)
+		return NULL;
+	return &method_rules[method];
+}
+
+/* The allocation of this flow. One that is past its time but whose timer has not fired yet ends here, so that its 5-tuple is free. */
+static struct allocation *current_allocation(
+	struct turn *t, const struct flow *flow, const struct moment *now, struct turn_out *out)
+{
+	struct allocation *a = allocation_find(t, flow);
+	if (a == NULL || now->mono_ns < a->expires_ns)
+		return a;
+	if (a->state == ALLOCATION_LIVE)
+		counter_add(&t->counters.allocations_expired, 1);
+	allocation_end(t, a, out);
+	return NULL;
+}
+
+static enum stun_error check_and_handle(struct request *request, const struct method_rule *rule)
+{
+	uint16_t unknown[STUN_VIEW_ATTRIBUTES];
+	if (rule->authenticated) {
+		request->allocation = current_allocation(request->t, request->flow, request->now, request->out);
+		enum stun_error error = authenticate(request);
+		if (error != STUN_OK)
+			return error;
+	}
+	/* RFC 8489 Section 6.3.1: after authentication. Attributes that are known but have no meaning here are ignored. */
+	if (unknown_attributes(request->view, unknown) > 0)
+		return STUN_UNKNOWN_ATTRIBUTE;
+	if (rule->needs_allocation && (request->allocation == NULL || request->allocation->state != ALLOCATION_LIVE))
+		return STUN_ALLOCATION_MISMATCH;
+	return rule->handle(request);
+}
+
+static enum verdict handle_request(struct turn *t, const struct flow *flow, const struct stun_view *view, enum stun_parse parse,
+	const struct moment *now, struct turn_out *out)
+{
+	const struct method_rule *rule = method_rule(view->method);
+	if (rule == NULL)
+		return DROP_UNKNOWN_METHOD;
+	counter_add(&t->counters.requests[view->method], 1);
+	struct request request = {
+		.t = t,
+		.flow = flow,
+		.view = view,
+		.now = now,
+		.out = out,
+		.transaction = {.method = view->method, .integrity = INTEGRITY_NONE, .fingerprint = view->has_fingerprint},
+		.verdict = ANSWERED,
+	};
+	memcpy(request.transaction.id, stun_view_transaction_id(view), STUN_TRANSACTION_ID_SIZE);
+	enum stun_error error = parse == STUN_MALFORMED ? STUN_BAD_REQUEST : check_and_handle(&request, rule);
+	return error == STUN_OK ? request.verdict : respond_refusal(&request, error);
+}
+
+enum verdict turn_message(
+	struct turn *t, const struct flow *flow, struct bytes datagram, const struct moment *now, struct turn_out *out)
+{
+	struct stun_view view;
+	enum stun_parse parse = stun_view_parse(datagram, &view);
+	if (parse == STUN_NOT_STUN)
+		return DROP_NOT_STUN;
+	if (parse == STUN_BAD_FINGERPRINT)
+		return DROP_FINGERPRINT;
+	if (view.class == STUN_REQUEST)
+		return handle_request(t, flow, &view, parse, now, out);
+	return parse == STUN_MALFORMED ? DROP_MALFORMED : DROP_UNEXPECTED_CLASS;
+}
