@@ -28,16 +28,16 @@ enum {
 
 /* One packet to send: header, payload, padding are sent back to back. */
 struct departure {
-	uint32_t socket;        /* the engine's number of the socket */
+	uint32_t socket; /* the engine's number of the socket */
 	struct addr to;
-	struct addr from;       /* the source address to leave from (port ignored); ADDR_NONE: the kernel chooses */
+	struct addr from; /* the source address to leave from (port ignored); ADDR_NONE: the kernel chooses */
 	uint8_t tos;
 	bool dont_fragment;
 	uint8_t header_size;
-	uint8_t padding;        /* 0..3 zero bytes behind the payload */
-	const uint8_t *header;  /* copied */
-	struct bytes payload;   /* borrowed until the flush */
-	uint8_t *headroom_end;  /* NULL, or payload.data when the bytes in front of it may be overwritten by the header (at least
+	uint8_t padding;       /* 0..3 zero bytes behind the payload */
+	const uint8_t *header; /* copied */
+	struct bytes payload;  /* borrowed until the flush */
+	uint8_t *headroom_end; /* NULL, or payload.data when the bytes in front of it may be overwritten by the header (at least
 	                           header_size of them): saves an I/O vector */
 };
 
@@ -69,16 +69,13 @@ struct train *trains_at(struct trains *t, unsigned index); /* in order of depart
 void trains_clear(struct trains *t);
 
 /*
- * The message that sends a whole train: with UDP_SEGMENT when it has more than one segment. The kernel reads its parts, so they must
- * live until it has taken them.
+ * The message that sends a whole train: with UDP_SEGMENT when it has more than one segment. The kernel reads its parts, so they
+ * must live until it has taken them.
  */
 struct train_message {
 	struct msghdr header;
 	struct sockaddr_storage name;
-	union {
-		struct cmsghdr align;
-		uint8_t bytes[128];
-	} control;
+	_Alignas(struct cmsghdr) uint8_t control[128];
 };
 void train_message(struct train *train, struct train_message *ret_message);
 
