@@ -2,6 +2,7 @@
  * mailbox - what one thread tells a shard: a bounded queue of small messages.
  *
  * Everything that crosses shards goes through here; nothing on the packet path does. Full: mailbox_put is false and the sender copes.
+ * Answers to claims always find room: places are kept for them, and a shard has no more than MAILBOX_ANSWERS claims under way.
  *
  * Threads: any number put, the shard alone takes.
  */
@@ -12,7 +13,7 @@
 
 #include "turn/turn.h"
 
-enum { MAILBOX_SIZE = 256 };
+enum { MAILBOX_SIZE = 256, MAILBOX_ANSWERS = 64 };
 
 enum message_kind {
 	MESSAGE_CONFIGURE,   /* from the server: a new snapshot; the message carries a reference */
@@ -24,7 +25,7 @@ enum message_kind {
 	MESSAGE_NOT_CLAIMED, /* shard to shard: there is no such reservation */
 };
 
-struct allocation_query;
+struct allocation_query; /* src/shard/query.h */
 
 struct message {
 	enum message_kind kind;

@@ -24,7 +24,6 @@ void shard_shared_free(struct shard_shared *shared);
 /* 0: none per user; total as in quota_set_total_max. Live, any time. */
 void shard_shared_set_quota(struct shard_shared *shared, uint32_t user_max, uint32_t total_max);
 uint32_t shard_shared_allocations(struct shard_shared *shared);
-struct port_table *shard_shared_ports(struct shard_shared *shared);
 
 struct shard_params {
 	uint8_t index;
@@ -37,6 +36,7 @@ struct shard_params {
 	struct turn_config *config;    /* a reference is taken */
 	/* Sockets of the listeners, by listener and family (RELAY_IPV4, RELAY_IPV6); -1: none. They are the shard's from now on, also on failure. */
 	int listeners[LIMIT_LISTENERS][RELAY_FAMILIES];
+	bool listener_bound[LIMIT_LISTENERS]; /* its sockets are bound to one address each, so answers need not name theirs */
 };
 
 struct shard;
@@ -54,8 +54,10 @@ void shard_run(struct shard *shard, struct shard *const *shards);
 bool shard_configure(struct shard *shard, struct turn_config *config, bool revoke);
 bool shard_drain(struct shard *shard);
 
-/* Stops the thread, closes everything, frees the shard. NULL is fine. */
+/* Stops the thread and waits for its end. Other shards may still send it messages, so stop all of them before freeing one. NULL is fine. */
 void shard_stop(struct shard *shard);
+/* Closes everything that a stopped shard held. Returns NULL. */
+struct shard *shard_free(struct shard *shard);
 
 /* Counters and gauges: readable at any time, from any thread. */
 const struct shard_counters *shard_counters(const struct shard *shard);
@@ -66,7 +68,7 @@ enum engine_kind shard_engine_kind(const struct shard *shard);
 /* Moves with every turn of the loop and at least once a second: liveness. */
 uint64_t shard_heartbeat_ns(const struct shard *shard);
 
-/* Asks a shard for its allocations that match, through its mailbox; waits at most a second. NULL username, ADDR_NONE client: any.
+/* Asks a shard for its allocations that match, through its mailbox; waits at most two seconds. NULL username, ADDR_NONE client: any.
  * Returns how many match (at most `max` are written), or -ETIMEDOUT. */
 ssize_t shard_find_allocations(struct shard *shard, const char *username, const struct addr *client, struct allocation_info *ret_infos,
 			       size_t max);

@@ -1,0 +1,74 @@
+/*
+ * effects - does what the core decided: answers, relay sockets, claims.
+ */
+#include <assert.h>
+
+#include "shard_state.h"
+
+static void reply(struct shard *shard, const struct turn_effect *effect)
+{
+	const struct flow *flow = &effect->flow;
+	if (shard->replies_used + effect->reply.size > REPLY_ARENA_SIZE) {
+		engine_flush(shard->engine);
+		shard->replies_used = 0;
+	}
+	uint8_t *copy = shard->replies + shard->replies_used;
+	memcpy(copy, effect->reply.data, effect->reply.size);
+	shard->replies_used += effect->reply.size;
+
+	struct departure departure = {
+		.socket = shard->listeners[flow->listener][family_index(&flow->client)].socket,
+		.to = flow->client,
+		.payload = bytes_of(copy, effect->reply.size),
+	};
+	if (!shard->listener_bound[flow->listener])
+		departure.from = flow->local;
+	struct traffic_counters *traffic = &shard->counters->listeners[flow->listener];
+	counter_add(&traffic->tx_packets, 1);
+	counter_add(&traffic->tx_bytes, effect->reply.size);
+	engine_send(shard->engine, &departure);
+}
+
+/* What the core still wants done: a reaction to an effect may bring more. Bounded by the core's own limit on tries. */
+struct backlog {
+	unsigned count;
+	struct turn_effect effects[2 * TURN_EFFECTS_MAX];
+};
+
+static void take_effects(struct shard *shard, struct backlog *backlog)
+{
+	for (unsigned i = 0; i < shard->out.effect_count; i++) {
+		const struct turn_effect *effect = &shard->out.effects[i];
+		/* Replies go first: they lie in the memory that the core's next answer overwrites. */
+		if (effect->kind == EFFECT_REPLY) {
+			reply(shard, effect);
+			continue;
+		}
+		assert(backlog->count < 2 * TURN_EFFECTS_MAX);
+		backlog->effects[backlog->count++] = *effect;
+	}
+	shard->out.effect_count = 0;
+}
+
+void shard_perform(struct shard *shard)
+{
+	struct backlog backlog = {.count = 0};
+	take_effects(shard, &backlog);
+	while (backlog.count > 0) {
+		struct turn_effect effect = backlog.effects[--backlog.count];
+		switch (effect.kind) {
+		case EFFECT_OPEN_RELAY:
+			relay_open(shard, &effect);
+			break;
+		case EFFECT_CLOSE_RELAY:
+			relay_close(shard, effect.relay);
+			break;
+		case EFFECT_CLAIM_RESERVATION:
+			shard_claim(shard, &effect);
+			break;
+		case EFFECT_REPLY:
+			break;
+		}
+		take_effects(shard, &backlog);
+	}
+}

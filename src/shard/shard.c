@@ -1,0 +1,248 @@
+/*
+ * shard - birth and end. The thread opens its engine itself, because a ring belongs to the thread that made it.
+ */
+#include "shard/shard.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "io/udp_socket.h"
+#include "query.h"
+#include "shard_state.h"
+
+static void hook_random(void *context, void *out, size_t size)
+{
+	struct shard *shard = context;
+	random_bytes(&shard->random, out, size);
+}
+
+static enum quota_result hook_quota_acquire(void *context, uint64_t user)
+{
+	struct shard *shard = context;
+	return shared_quota_acquire(shard->params.shared, user);
+}
+
+static void hook_quota_release(void *context, uint64_t user)
+{
+	struct shard *shard = context;
+	shared_quota_release(shard->params.shared, user);
+}
+
+static int create_core(struct shard *shard)
+{
+	const struct shard_params *params = &shard->params;
+	struct turn_params turn_params = {
+		.shard = params->index,
+		.allocations_max = params->allocations_max,
+		.user_key = params->shared->user_key,
+		.ports = params->shared->ports,
+		.limiter = params->shared->limiter,
+		.hooks =
+			{
+				.context = shard,
+				.random = hook_random,
+				.quota_acquire = hook_quota_acquire,
+				.quota_release = hook_quota_release,
+			},
+	};
+	shard->turn = turn_create(&turn_params, params->config, shard->now);
+	if (shard->turn == NULL)
+		return -ENOMEM;
+	shard->relays = calloc(turn_relay_capacity(shard->turn), sizeof shard->relays[0]);
+	shard->replies = malloc(REPLY_ARENA_SIZE);
+	shard->counters = calloc(1, sizeof *shard->counters);
+	return shard->relays == NULL || shard->replies == NULL || shard->counters == NULL ? -ENOMEM : 0;
+}
+
+static int add_listeners(struct shard *shard)
+{
+	for (unsigned listener = 0; listener < LIMIT_LISTENERS; listener++) {
+		shard->listener_bound[listener] = shard->params.listener_bound[listener];
+		for (unsigned family = 0; family < RELAY_FAMILIES; family++) {
+			struct listener_socket *socket = &shard->listeners[listener][family];
+			int fd = shard->params.listeners[listener][family];
+			socket->socket = SOCKET_NONE;
+			if (fd < 0)
+				continue;
+			shard->params.listeners[listener][family] = -1;
+			socket->port = udp_socket_local(fd).port;
+			int result =
+				engine_add(shard->engine, fd, SOCKET_LISTENER, tag_of_listener(listener, family), &socket->socket);
+			if (result < 0)
+				return result;
+		}
+	}
+	return 0;
+}
+
+static void pin(const struct shard *shard)
+{
+	if (shard->params.cpu < 0)
+		return;
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)shard->params.cpu, &set);
+	/* Not being allowed to is no reason not to serve. */
+	(void)pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
+static void *shard_main(void *context)
+{
+	struct shard *shard = context;
+	char name[16];
+	snprintf(name, sizeof name, "shard-%u", shard->params.index);
+	(void)pthread_setname_np(pthread_self(), name);
+	pin(shard);
+
+	struct engine_params engine = shard->params.engine;
+	/* Sockets that are only reserved are not the engine's. */
+	engine.sockets_max = shard->params.allocations_max + RELAY_FAMILIES * LIMIT_LISTENERS;
+	shard->open_result = engine_open(&engine, &shard->engine, shard->open_reason);
+	bool opened = shard->open_result == 0;
+	sem_post(&shard->opened);
+	sem_wait(&shard->released);
+	if (!opened)
+		return NULL;
+	if (!shard->stopping) {
+		int result = add_listeners(shard);
+		if (result < 0)
+			log_error(LOG_IO, "shard %u cannot receive on its listeners: %s", shard->params.index, strerror(-result));
+		shard_loop(shard);
+	}
+	return NULL;
+}
+
+static void close_listeners(struct shard *shard)
+{
+	for (unsigned listener = 0; listener < LIMIT_LISTENERS; listener++)
+		for (unsigned family = 0; family < RELAY_FAMILIES; family++)
+			if (shard->params.listeners[listener][family] >= 0)
+				close(shard->params.listeners[listener][family]);
+}
+
+/* Reservations that nobody claimed: their sockets are ours, not the engine's. */
+static void close_reserved(struct shard *shard)
+{
+	for (uint32_t i = 0; shard->relays != NULL && i < turn_relay_capacity(shard->turn); i++)
+		if (shard->relays[i].state == RELAY_RESERVED)
+			close(shard->relays[i].fd);
+}
+
+static void refuse_mail(struct shard *shard)
+{
+	struct message message;
+	while (mailbox_take(&shard->mailbox, &message)) {
+		if (message.kind == MESSAGE_CONFIGURE)
+			turn_config_unref(message.configure.config);
+		else if (message.kind == MESSAGE_FIND)
+			query_release(message.find);
+		else if (message.kind == MESSAGE_CLAIMED)
+			close(message.claim.fd);
+	}
+}
+
+struct shard *shard_free(struct shard *shard)
+{
+	if (shard == NULL)
+		return NULL;
+	/* The thread that opened the engine has ended, so nobody else uses it. */
+	engine_close(shard->engine);
+	close_listeners(shard);
+	refuse_mail(shard);
+	if (shard->turn != NULL) {
+		close_reserved(shard);
+		turn_free(shard->turn);
+	}
+	mailbox_done(&shard->mailbox);
+	sem_destroy(&shard->opened);
+	sem_destroy(&shard->released);
+	free(shard->relays);
+	free(shard->replies);
+	free(shard->counters);
+	free(shard);
+	return NULL;
+}
+
+int shard_start(const struct shard_params *params, struct shard **ret_shard, char ret_reason[static ENGINE_REASON_SIZE])
+{
+	struct shard *shard = calloc(1, sizeof *shard);
+	if (shard == NULL)
+		return -ENOMEM;
+	shard->params = *params;
+	shard->now = clock_now();
+	shard->open_reason = ret_reason;
+	mailbox_init(&shard->mailbox);
+	sem_init(&shard->opened, 0, 0);
+	sem_init(&shard->released, 0, 0);
+	atomic_init(&shard->heartbeat_ns, shard->now.mono_ns);
+	snprintf(ret_reason, ENGINE_REASON_SIZE, "not enough memory");
+
+	int result = create_core(shard);
+	if (result == 0)
+		result = -pthread_create(&shard->thread, NULL, shard_main, shard);
+	if (result < 0) {
+		shard_free(shard);
+		return result;
+	}
+	sem_wait(&shard->opened);
+	if (shard->open_result < 0) {
+		result = shard->open_result;
+		sem_post(&shard->released);
+		pthread_join(shard->thread, NULL);
+		shard_free(shard);
+		return result;
+	}
+	*ret_shard = shard;
+	return 0;
+}
+
+void shard_run(struct shard *shard, struct shard *const *shards)
+{
+	shard->shards = shards;
+	sem_post(&shard->released);
+}
+
+void shard_stop(struct shard *shard)
+{
+	if (shard == NULL)
+		return;
+	if (shard->shards == NULL) {
+		/* It never ran. */
+		shard->stopping = true;
+		sem_post(&shard->released);
+	} else {
+		/* A full mailbox empties within a turn of the loop. */
+		while (!shard_tell(shard, &(struct message){.kind = MESSAGE_STOP}))
+			sched_yield();
+	}
+	pthread_join(shard->thread, NULL);
+}
+
+const struct shard_counters *shard_counters(const struct shard *shard)
+{
+	return shard->counters;
+}
+
+const struct turn_counters *shard_turn_counters(const struct shard *shard)
+{
+	return turn_counters(shard->turn);
+}
+
+const struct engine_counters *shard_engine_counters(const struct shard *shard)
+{
+	return engine_counters(shard->engine);
+}
+
+enum engine_kind shard_engine_kind(const struct shard *shard)
+{
+	return engine_kind(shard->engine);
+}
+
+uint64_t shard_heartbeat_ns(const struct shard *shard)
+{
+	return atomic_load_explicit(&shard->heartbeat_ns, memory_order_relaxed);
+}
