@@ -1,0 +1,157 @@
+/*
+ * config - the configuration: a typed snapshot, complete (defaults filled in), checked, and immutable once loaded.
+ *
+ * Every field is a plain value with its unit in its name; a value that means "unset" is named beside the field. Strings are
+ * NUL-terminated and zero-padded, so that two fields can be compared as memory (server/reload_diff). What the fields are called
+ * in the documents, their defaults, and whether a change is live: docs/CONFIGURATION.md.
+ *
+ * Owns:     its clusters' endpoints and its listeners' routes, on the heap.
+ * Lifetime: made by one of the loaders; config_free wipes its secrets.
+ * Threads:  read by any; changed by nobody after loading (options_apply counts as loading).
+ */
+#ifndef UTURN_SERVER_CONFIG_H
+#define UTURN_SERVER_CONFIG_H
+
+#include "base/log.h"
+#include "io/engine.h"
+#include "server/config_problems.h"
+#include "server/config_world.h"
+#include "turn/config.h"
+
+enum {
+	CONFIG_NAME_SIZE = 256,
+	CONFIG_LOGLEVEL_SIZE = 256,
+	CONFIG_PATH_SIZE = 127,
+	CONFIG_HOST_SIZE = 256,
+	CONFIG_OFFLOAD_SIZE = 16,
+	CONFIG_PASSWORD_SIZE = 764, /* RFC 8489 Section 14.9 gives the words of a credential at most 763 bytes */
+	CONFIG_SHARDS_MAX = 64,
+	CONFIG_PORT_DEFAULT = 3478, /* RFC 8656 Section 17.1, RFC 8489 Section 18.6 */
+	CONFIG_NONCE_KEY_SIZE_MIN = 16,
+	CONFIG_FILE_SIZE_MAX = 16 << 20,
+};
+
+enum config_dialect {
+	CONFIG_NATIVE,   /* "uturn/v1": unknown fields are errors */
+	CONFIG_V1,       /* "v1", stunnerd's: unknown fields are warnings, credentials are literal */
+	CONFIG_V1ALPHA1, /* "v1alpha1", the early stunnerd's: likewise, credentials are expanded */
+	CONFIG_URI,      /* made from a turn: URI */
+	CONFIG_EMBEDDED, /* no configuration given */
+};
+const char *config_dialect_name(enum config_dialect dialect); /* "uturn/v1", "v1", "v1alpha1", "URI", "embedded default" */
+
+/* Where an HTTP server listens: "http://host:port/path". */
+struct config_http {
+	struct addr ip; /* ADDR_NONE: all addresses of both families; port 0 */
+	uint16_t port;
+	bool enabled;
+	char path[CONFIG_PATH_SIZE]; /* at least "/" */
+};
+_Static_assert(sizeof(struct config_http) == sizeof(struct addr) + 3 + CONFIG_PATH_SIZE, "compared as memory: no padding");
+
+struct config_admin {
+	char name[CONFIG_NAME_SIZE];
+	char loglevel[CONFIG_LOGLEVEL_SIZE]; /* valid: log_spec_valid */
+	enum log_format log_format;
+	struct config_http metrics;
+	struct config_http health;
+	char offload_engine[CONFIG_OFFLOAD_SIZE]; /* accepted and reported; nothing is offloaded */
+
+	enum engine_kind engine;
+	uint32_t shards; /* 0: as many as processors may be used */
+
+	uint32_t drain_timeout_s; /* 0: until the last allocation has ended */
+	bool ready_while_draining;
+	struct addr alternate_server; /* ADDR_NONE: none */
+
+	bool nonce_key_given;                    /* false: nonce_secret is random */
+	uint8_t nonce_secret[NONCE_SECRET_SIZE]; /* made from admin.nonce_key */
+
+	uint32_t allocations_max; /* 0: what memory and descriptors allow */
+	uint32_t user_quota;      /* allocations per user; 0: no bound */
+	uint32_t lifetime_default_s;
+	uint32_t lifetime_max_s;
+	struct unauth_limits unauth;
+
+	uint32_t listener_receive_buffer; /* bytes */
+	uint32_t relay_receive_buffer;
+	uint32_t relay_send_buffer;
+};
+
+struct config_auth {
+	enum auth_type type;
+	char realm[REALM_SIZE_MAX + 1];
+	char username[STUN_USERNAME_SIZE_MAX + 1]; /* AUTH_STATIC */
+	char password[CONFIG_PASSWORD_SIZE];       /* AUTH_STATIC */
+	bool generated;                            /* username and password were made up here: they may be shown */
+	char secret[SECRET_SIZE_MAX + 1];          /* AUTH_EPHEMERAL */
+};
+
+enum config_protocol { PROTOCOL_UDP, PROTOCOL_TCP, PROTOCOL_TLS, PROTOCOL_DTLS };
+
+struct config_listener {
+	char name[CONFIG_NAME_SIZE];
+	uint16_t document_index;       /* listeners[N] in the document; skipped listeners count */
+	enum config_protocol protocol; /* PROTOCOL_UDP: others do not pass the loader in this version */
+	uint16_t port;
+	char public_address[CONFIG_HOST_SIZE]; /* what clients should dial; for information */
+	uint16_t public_port;                  /* 0: none named */
+
+	bool bind_given; /* false: the wildcard of every family that the machine has; a family that fails may be left out */
+	struct addr bind[RELAY_FAMILIES]; /* where its sockets bind, port included; ADDR_NONE: no socket of this family */
+
+	/* As written: ADDR_NONE where nothing was. */
+	struct addr address; /* stunnerd's: the relay address */
+	struct addr relay_address[RELAY_FAMILIES];
+	struct addr advertised_address[RELAY_FAMILIES];
+	struct relay_address relay[RELAY_FAMILIES]; /* what follows from these three on this machine */
+
+	bool port_range_given;
+	uint16_t port_min, port_max; /* relay ports, inclusive */
+
+	uint16_t *routes; /* indices into config.clusters, in the document's order */
+	size_t route_count;
+};
+
+struct config_endpoint {
+	struct addr ip; /* port 0 */
+	uint8_t bits;
+	uint16_t port_min, port_max; /* inclusive */
+};
+
+struct config_cluster {
+	char name[CONFIG_NAME_SIZE];
+	enum config_protocol protocol; /* PROTOCOL_UDP or PROTOCOL_TCP; only UDP ones are relayed to in this version */
+	struct config_endpoint *endpoints;
+	size_t endpoint_count;
+};
+
+struct config {
+	enum config_dialect dialect;
+	bool revoke; /* this change cuts at once what it no longer allows */
+	struct config_admin admin;
+	struct config_auth auth;
+	struct config_listener listeners[LIMIT_LISTENERS];
+	size_t listener_count; /* at least 1 */
+	struct config_cluster *clusters;
+	size_t cluster_count;
+};
+
+/*
+ * The loaders. NULL when there is an error among *problems; warnings may be there on success too. `problems` is added to, and
+ * nothing is logged. The file is JSON; what it is allowed to say: docs/CONFIGURATION.md.
+ */
+struct config *config_load_file(const char *path, const struct config_world *world, struct config_problems *problems);
+struct config *config_load_text(
+	const char *source, const char *text, size_t size, const struct config_world *world, struct config_problems *problems);
+/* "turn://user:password@address:port?transport=udp" */
+struct config *config_load_uri(const char *uri, const struct config_world *world, struct config_problems *problems);
+/* The embedded default: fresh credentials, and what the STUNNER_* variables override. */
+struct config *config_load_default(const struct config_world *world, struct config_problems *problems);
+
+void config_free(struct config *config); /* NULL is fine */
+
+/* Zero-padded. The text, with its NUL, fits. */
+void config_set_text(char *field, size_t size, const char *text);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * config_listener - the listeners of a document, and what their addresses mean on this machine.
+ */
+#ifndef UTURN_SERVER_CONFIG_LISTENER_H
+#define UTURN_SERVER_CONFIG_LISTENER_H
+
+#include "server/config_read.h"
+
+extern const struct config_field config_schema_listener[];
+
+/* Into r->config. In stunnerd's dialects, listeners of protocols that this version does not serve are left out with a warning. */
+config_read_function config_read_listeners;
+
+struct config_listener config_listener_defaults(void);
+
+/* The listener may reach all clusters; false: no memory. */
+bool config_listener_route_to_all(struct config_listener *listener, const struct config *config);
+
+/*
+ * Fills in listener->bind, ->relay and the port range. Per family the relay address is the first of
+ *	relay_address, if any is given: a family without one is not offered;
+ *	`address`, if it is of this family: bound if it is this machine's, only told to clients otherwise;
+ *	the address that the Allocate arrived at, on a machine that has this family.
+ * Where advertised_address names one of this family, that is what clients are told.
+ */
+void config_listener_complete(struct config_listener *listener, const struct config_world *world, struct config_problems *problems);
+
+#endif

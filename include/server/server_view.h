@@ -1,0 +1,45 @@
+/*
+ * server_view - what metrics and status show of the process, and the HTTP endpoints that show it.
+ *
+ * The server fills the view in and keeps it true; metrics and status only read.
+ * Threads: the server's main thread, on which HTTP handlers run too.
+ */
+#ifndef UTURN_SERVER_SERVER_VIEW_H
+#define UTURN_SERVER_SERVER_VIEW_H
+
+#include "server/cluster_registry.h"
+#include "server/config.h"
+#include "shard/shard.h"
+
+struct server_view {
+	struct shard *const *shards;
+	unsigned shard_count;
+	struct shard_shared *shared;
+
+	const struct config *config; /* the running one */
+	const struct cluster_registry *registry;
+
+	enum engine_kind engine;   /* never ENGINE_AUTO */
+	const char *engine_reason; /* one line, the same for the life of the process */
+	uint32_t allocations_max;  /* of all shards together */
+
+	bool ready; /* a configuration is in effect and packets flow */
+	bool draining;
+	struct moment started;
+
+	uint64_t reloads_ok, reloads_failed;
+	bool last_reload_ok;         /* true before the first one */
+	uint64_t last_reload_wall_s; /* of the last one that succeeded, or of the start; since 1970 */
+};
+
+struct event_base;
+struct server_ops;
+
+/*
+ * Opens what the configuration's admin.metrics_endpoint and admin.healthcheck_endpoint ask for. The view is borrowed. NULL after a
+ * log line.
+ */
+struct server_ops *server_ops_start(struct event_base *base, struct server_view *view);
+void server_ops_stop(struct server_ops *ops); /* NULL is fine */
+
+#endif

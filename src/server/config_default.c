@@ -1,0 +1,126 @@
+#include "server/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/config_check.h"
+#include "server/config_cluster.h"
+#include "server/config_env.h"
+#include "server/config_listener.h"
+#include "server/config_schema.h"
+#include "server/config_uri.h"
+
+enum { USERNAME_SIZE = 8, PASSWORD_SIZE = 24 };
+
+/* Letters and digits, which survive every shell, URI and quotation; `size` of them carry 5 bits each. */
+static void random_word(const struct config_world *world, char *ret_word, size_t size)
+{
+	static const char alphabet[32] = "abcdefghjkmnpqrstuvwxyz023456789";
+	uint8_t bytes[PASSWORD_SIZE];
+	world->random(world->context, bytes, size);
+	for (size_t i = 0; i < size; i++)
+		ret_word[i] = alphabet[bytes[i] % sizeof alphabet];
+	ret_word[size] = '\0';
+	bytes_wipe(bytes, sizeof bytes);
+}
+
+static void override_text(
+	const struct config_world *world, struct config_problems *problems, const char *name, char *ret_text, size_t size)
+{
+	const char *value = config_env_get(world, name);
+	if (value == NULL)
+		return;
+	if (strlen(value) >= size) {
+		config_error(problems, name, "%zu bytes are too many: use at most %zu", strlen(value), size - 1);
+		return;
+	}
+	config_set_text(ret_text, size, value);
+}
+
+static void override_port(const struct config_world *world, struct config_problems *problems, const char *name, uint16_t *ret_port)
+{
+	const char *value = config_env_get(world, name);
+	if (value == NULL)
+		return;
+	unsigned long port = strlen(value) <= 5 && value[strspn(value, "0123456789")] == '\0' ? strtoul(value, NULL, 10) : 0;
+	if (port == 0 || port > UINT16_MAX)
+		config_error(problems, name, "\"%s\" is not a port: use 1 to 65535", value);
+	else
+		*ret_port = (uint16_t)port;
+}
+
+static void override_auth_type(const struct config_world *world, struct config_problems *problems, enum auth_type *ret_type)
+{
+	const char *value = config_env_get(world, "STUNNER_AUTH_TYPE");
+	if (value == NULL)
+		return;
+	for (const struct config_choice *c = config_auth_types; c->name; c++)
+		if (strcasecmp(value, c->name) == 0) {
+			*ret_type = (enum auth_type)c->value;
+			return;
+		}
+	config_error(
+		problems, "STUNNER_AUTH_TYPE", "\"%s\" is not known: use static (plaintext), ephemeral (longterm) or none", value);
+}
+
+static void override_address(const struct config_world *world, struct config_problems *problems, struct addr *ret_ip)
+{
+	const char *value = config_env_get(world, "STUNNER_ADDR");
+	if (value && !config_host_parse(value, ret_ip))
+		config_error(
+			problems, "STUNNER_ADDR", "\"%s\" is not an IP address: use the one that clients are relayed from", value);
+}
+
+static void override_loglevel(const struct config_world *world, struct config_problems *problems, struct config_admin *admin)
+{
+	const char *value = config_env_get(world, "STUNNER_LOGLEVEL"), *bad;
+	if (value && !log_spec_valid(value, &bad))
+		config_error(problems, "STUNNER_LOGLEVEL", "\"%s\" is not a list of scope:LEVEL: use one like all:INFO,turn:DEBUG",
+			value);
+	else
+		override_text(world, problems, "STUNNER_LOGLEVEL", admin->loglevel, sizeof admin->loglevel);
+}
+
+static void override_from_environment(struct config *config, const struct config_world *world, struct config_problems *problems)
+{
+	struct config_listener *listener = &config->listeners[0];
+	struct config_auth *auth = &config->auth;
+	override_port(world, problems, "STUNNER_PORT", &listener->port);
+	override_port(world, problems, "STUNNER_MIN_PORT", &listener->port_min);
+	override_port(world, problems, "STUNNER_MAX_PORT", &listener->port_max);
+	override_address(world, problems, &listener->address);
+	override_text(world, problems, "STUNNER_PUBLIC_ADDR", listener->public_address, sizeof listener->public_address);
+	override_port(world, problems, "STUNNER_PUBLIC_PORT", &listener->public_port);
+	override_auth_type(world, problems, &auth->type);
+	override_text(world, problems, "STUNNER_REALM", auth->realm, sizeof auth->realm);
+	auth->generated = config_env_get(world, "STUNNER_PASSWORD") == NULL;
+	override_text(world, problems, "STUNNER_USERNAME", auth->username, sizeof auth->username);
+	override_text(world, problems, "STUNNER_PASSWORD", auth->password, sizeof auth->password);
+	override_text(world, problems, "STUNNER_SECRET", auth->secret, sizeof auth->secret);
+	override_text(world, problems, "STUNNER_SHARED_SECRET", auth->secret, sizeof auth->secret);
+	override_loglevel(world, problems, &config->admin);
+}
+
+struct config *config_load_default(const struct config_world *world, struct config_problems *problems)
+{
+	struct config *config = config_create(CONFIG_EMBEDDED, world);
+	size_t errors = problems->errors;
+	problems->source = "environment";
+	if (config) {
+		struct config_listener *listener = &config->listeners[0];
+		*listener = config_listener_defaults();
+		config_set_text(listener->name, sizeof listener->name, "udp");
+		listener->port_min = 10000;
+		listener->port_max = 20000;
+		config->listener_count = 1;
+		config->admin.metrics = (struct config_http){.enabled = true, .port = 8080, .path = "/metrics"};
+		random_word(world, config->auth.username, USERNAME_SIZE);
+		random_word(world, config->auth.password, PASSWORD_SIZE);
+		if (!config_cluster_add_any(config, "public") || !config_listener_route_to_all(listener, config))
+			config_error(problems, "", "out of memory");
+		override_from_environment(config, world, problems);
+	}
+	return config_check(config, world, problems, errors);
+}

@@ -1,0 +1,147 @@
+#include "server/config_json.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/bytes.h"
+
+/* Credentials are among the texts. */
+static void clear(struct config_value *value)
+{
+	if (value->text)
+		bytes_wipe(value->text, strlen(value->text));
+	free(value->text);
+	free(value->name);
+	for (size_t i = 0; i < value->count; i++)
+		clear(&value->items[i]);
+	free(value->items);
+}
+
+void config_json_free(struct config_value *root)
+{
+	if (root == NULL)
+		return;
+	clear(root);
+	free(root);
+}
+
+static bool convert(const json_t *json, struct config_value *ret_value);
+
+static bool convert_list(const json_t *json, struct config_value *value)
+{
+	size_t size = json_array_size(json);
+	value->kind = VALUE_LIST;
+	value->items = calloc(size + 1, sizeof *value->items);
+	if (value->items == NULL)
+		return false;
+	for (; value->count < size; value->count++)
+		if (!convert(json_array_get(json, value->count), &value->items[value->count])) {
+			value->count++;
+			return false;
+		}
+	return true;
+}
+
+static bool convert_object(json_t *json, struct config_value *value)
+{
+	value->kind = VALUE_OBJECT;
+	value->items = calloc(json_object_size(json) + 1, sizeof *value->items);
+	if (value->items == NULL)
+		return false;
+	const char *name;
+	json_t *member;
+	json_object_foreach(json, name, member)
+	{
+		struct config_value *item = &value->items[value->count++];
+		item->name = strdup(name);
+		if (item->name == NULL || !convert(member, item))
+			return false;
+	}
+	return true;
+}
+
+/* On false the value is half built, and still can be cleared. */
+static bool convert(const json_t *json, struct config_value *value)
+{
+	switch (json_typeof(json)) {
+	case JSON_OBJECT:
+		return convert_object((json_t *)(uintptr_t)json, value);
+	case JSON_ARRAY:
+		return convert_list(json, value);
+	case JSON_STRING:
+		value->kind = VALUE_TEXT;
+		value->text = strdup(json_string_value(json));
+		return value->text != NULL;
+	case JSON_INTEGER:
+		value->kind = VALUE_INTEGER;
+		value->integer = json_integer_value(json);
+		return true;
+	case JSON_REAL:
+		value->kind = VALUE_REAL;
+		value->real = json_real_value(json);
+		return true;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		value->kind = VALUE_BOOL;
+		value->boolean = json_is_true(json);
+		return true;
+	case JSON_NULL:
+		break;
+	}
+	value->kind = VALUE_NULL;
+	return true;
+}
+
+static void no_memory(struct config_json_error *ret_error)
+{
+	*ret_error = (struct config_json_error){.text = "out of memory"};
+}
+
+struct config_value *config_json_parse(const char *text, size_t size, struct config_json_error *ret_error)
+{
+	json_error_t error;
+	json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	if (json == NULL) {
+		*ret_error = (struct config_json_error){.line = error.line, .column = error.column > 0 ? error.column : 1};
+		snprintf(ret_error->text, sizeof ret_error->text, "%s", error.text);
+		return NULL;
+	}
+	struct config_value *root = calloc(1, sizeof *root);
+	if (root == NULL || !convert(json, root)) {
+		config_json_free(root);
+		root = NULL;
+		no_memory(ret_error);
+	}
+	json_decref(json);
+	return root;
+}
+
+const struct config_value *config_value_member(const struct config_value *object, const char *name, bool any_case)
+{
+	if (object->kind != VALUE_OBJECT)
+		return NULL;
+	for (size_t i = 0; i < object->count; i++)
+		if (strcmp(object->items[i].name, name) == 0)
+			return &object->items[i];
+	for (size_t i = 0; any_case && i < object->count; i++)
+		if (strcasecmp(object->items[i].name, name) == 0)
+			return &object->items[i];
+	return NULL;
+}
+
+const char *config_value_kind_name(enum config_value_kind kind)
+{
+	static const char *const names[] = {
+		[VALUE_NULL] = "null",
+		[VALUE_BOOL] = "true or false",
+		[VALUE_INTEGER] = "a number",
+		[VALUE_REAL] = "a fraction",
+		[VALUE_TEXT] = "a string",
+		[VALUE_LIST] = "a list",
+		[VALUE_OBJECT] = "an object",
+	};
+	return names[kind];
+}

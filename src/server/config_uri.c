@@ -1,0 +1,214 @@
+#include "server/config_uri.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/config_check.h"
+#include "server/config_cluster.h"
+#include "server/config_listener.h"
+
+bool config_host_parse(const char *text, struct addr *ret_ip)
+{
+	if (strcasecmp(text, "localhost") == 0) {
+		*ret_ip = addr_ipv4(127, 0, 0, 1, 0);
+		return true;
+	}
+	return addr_parse_ip(text, ret_ip);
+}
+
+static bool port_parse(const char *text, uint16_t *ret_port)
+{
+	size_t digits = strspn(text, "0123456789");
+	if (digits == 0 || digits > 5 || text[digits] != '\0')
+		return false;
+	unsigned long port = strtoul(text, NULL, 10);
+	if (port == 0 || port > UINT16_MAX)
+		return false;
+	*ret_port = (uint16_t)port;
+	return true;
+}
+
+/* Splits "host", "host:port", "[host]" and "[host]:port" in place. *ret_port is NULL when there is none. */
+static bool split_host_port(char *text, char **ret_host, char **ret_port)
+{
+	char *end = text, *port = NULL;
+	if (text[0] == '[') {
+		text++;
+		end = strchr(text, ']');
+		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+			return false;
+		port = end[1] == ':' ? end + 2 : NULL;
+		*end = '\0';
+	} else if ((end = strchr(text, ':')) != NULL && strchr(end + 1, ':') == NULL) {
+		port = end + 1;
+		*end = '\0';
+	}
+	*ret_host = text;
+	*ret_port = port;
+	return true;
+}
+
+bool config_address_parse(const char *text, uint16_t default_port, struct addr *ret_address)
+{
+	char copy[CONFIG_HOST_SIZE], *host, *port_text;
+	struct addr address;
+	uint16_t port = default_port;
+	if (strlen(text) >= sizeof copy)
+		return false;
+	memcpy(copy, text, strlen(text) + 1);
+	if (!split_host_port(copy, &host, &port_text) || !config_host_parse(host, &address))
+		return false;
+	if (port_text && !port_parse(port_text, &port))
+		return false;
+	*ret_address = addr_with_port(address, port);
+	return true;
+}
+
+static int hex_digit(char c)
+{
+	const char *digits = "0123456789abcdef0123456789ABCDEF";
+	const char *found = c ? strchr(digits, c) : NULL;
+	return found ? (int)((found - digits) % 16) : -1;
+}
+
+/* RFC 3986 Section 2.1. False: a '%' without two digits, a NUL, or no room. */
+static bool percent_decode(const char *text, char *ret_text, size_t size)
+{
+	size_t used = 0;
+	for (; *text; text++) {
+		char c = *text;
+		if (c == '%') {
+			int high = hex_digit(text[1]), low = high < 0 ? -1 : hex_digit(text[2]);
+			if (low < 0 || (high == 0 && low == 0))
+				return false;
+			c = (char)(high * 16 + low);
+			text += 2;
+		}
+		if (used + 1 >= size)
+			return false;
+		ret_text[used++] = c;
+	}
+	memset(ret_text + used, 0, size - used);
+	return true;
+}
+
+static const char *parse_query(char *query)
+{
+	char *rest = NULL;
+	for (char *item = strtok_r(query, "&", &rest); item; item = strtok_r(NULL, "&", &rest)) {
+		if (strncasecmp(item, "transport=", 10) != 0)
+			return "knows no parameter but transport: use turn://user:password@address:port?transport=udp";
+		if (strcasecmp(item + 10, "udp") != 0)
+			return "names a transport that this version does not serve: use transport=udp";
+	}
+	return NULL;
+}
+
+static const char *parse_user_info(char *user_info, struct config_auth *auth)
+{
+	char *colon = strchr(user_info, ':');
+	if (colon == NULL)
+		return "has no password: use turn://user:password@address:port?transport=udp";
+	*colon = '\0';
+	if (!percent_decode(user_info, auth->username, sizeof auth->username) || auth->username[0] == '\0')
+		return "has no usable user name: use 1 to 508 bytes, with special characters written as %XX";
+	if (!percent_decode(colon + 1, auth->password, sizeof auth->password) || auth->password[0] == '\0')
+		return "has no usable password: use 1 to 763 bytes, with special characters written as %XX";
+	return NULL;
+}
+
+const char *config_uri_parse_turn(const char *uri, struct config_auth *auth, struct addr *ret_address)
+{
+	char copy[2048];
+	if (strncasecmp(uri, "turns:", 6) == 0)
+		return "asks for TLS, which this version does not serve: use turn://user:password@address:port?transport=udp";
+	if (strncasecmp(uri, "turn:", 5) != 0)
+		return "is not a turn: URI: use turn://user:password@address:port?transport=udp";
+	uri += strncmp(uri + 5, "//", 2) == 0 ? 7 : 5;
+	if (strlen(uri) >= sizeof copy)
+		return "is too long: use at most 2000 bytes";
+	memcpy(copy, uri, strlen(uri) + 1);
+
+	char *query = strchr(copy, '?');
+	if (query)
+		*query++ = '\0';
+	char *host = strrchr(copy, '@');
+	if (host == NULL)
+		return "has no credentials: use turn://user:password@address:port?transport=udp";
+	*host++ = '\0';
+	host[strcspn(host, "/")] = '\0';
+
+	struct config_auth result = *auth;
+	struct addr address = addr_any(ADDR_IPV4, CONFIG_PORT_DEFAULT);
+	const char *wrong = parse_user_info(copy, &result);
+	if (wrong == NULL && host[0] == ':' && !port_parse(host + 1, &address.port))
+		wrong = "has no usable port: use 1 to 65535";
+	else if (wrong == NULL && host[0] != '\0' && host[0] != ':' && !config_address_parse(host, CONFIG_PORT_DEFAULT, &address))
+		wrong = "has no usable address: use an IP address (IPv6 in brackets) or localhost, and a port from 1 to 65535";
+	if (wrong == NULL && query)
+		wrong = parse_query(query);
+	bytes_wipe(copy, sizeof copy);
+	if (wrong == NULL) {
+		result.type = AUTH_STATIC;
+		*auth = result;
+		*ret_address = address;
+	}
+	bytes_wipe(&result, sizeof result);
+	return wrong;
+}
+
+const char *config_uri_parse_http(const char *uri, uint16_t default_port, struct config_http *ret_http)
+{
+	struct config_http http = {.enabled = true, .port = default_port};
+	char copy[CONFIG_HOST_SIZE + CONFIG_PATH_SIZE], *host, *port;
+	if (uri[0] == '\0') {
+		*ret_http = (struct config_http){0};
+		return NULL;
+	}
+	if (strncasecmp(uri, "http://", 7) != 0)
+		return "is not an http:// URL: use http://:8080/path, or \"\" for no server";
+	uri += 7;
+	if (strlen(uri) >= sizeof copy)
+		return "is too long: use http://address:port/path";
+	memcpy(copy, uri, strlen(uri) + 1);
+
+	size_t host_size = strcspn(copy, "/");
+	const char *path = uri + host_size;
+	copy[host_size] = '\0';
+	if (strpbrk(path, "?# \""))
+		return "has more than a path behind the address: use http://address:port/path";
+	if (strlen(path) >= sizeof http.path)
+		return "has a path that is too long: use at most 126 bytes";
+	if (!split_host_port(copy, &host, &port) || (*host && !config_host_parse(host, &http.ip)))
+		return "names no IP address: use an IP address (IPv6 in brackets), localhost, or nothing for all addresses";
+	if (port && *port && !port_parse(port, &http.port))
+		return "has no usable port: use 1 to 65535";
+	snprintf(http.path, sizeof http.path, "%s", *path ? path : "/");
+	*ret_http = http;
+	return NULL;
+}
+
+struct config *config_load_uri(const char *uri, const struct config_world *world, struct config_problems *problems)
+{
+	struct config *config = config_create(CONFIG_URI, world);
+	struct addr address = {0};
+	size_t errors = problems->errors;
+	/* The URI itself has the password in it and is not shown. */
+	problems->source = "URI";
+	const char *wrong = config ? config_uri_parse_turn(uri, &config->auth, &address) : NULL;
+	if (wrong)
+		config_error(problems, "", "%s", wrong);
+	if (wrong == NULL && config) {
+		struct config_listener *listener = &config->listeners[0];
+		*listener = config_listener_defaults();
+		config_set_text(listener->name, sizeof listener->name, "default-listener");
+		listener->address = addr_with_port(address, 0);
+		listener->port = address.port;
+		config->listener_count = 1;
+		if (!config_cluster_add_any(config, "allow-any") || !config_listener_route_to_all(listener, config))
+			config_error(problems, "", "out of memory");
+	}
+	return config_check(config, world, problems, errors);
+}

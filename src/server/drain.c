@@ -1,0 +1,51 @@
+/*
+ * drain - leaving without cutting a call: new allocations are refused, live ones go on, the process ends with the last of them.
+ *
+ *	running ──first SIGTERM──► draining ──no allocation left, or time out──► end
+ *	                               └──────second SIGTERM──────────────────► end
+ */
+#include <sched.h>
+
+#include "base/log.h"
+#include "server_state.h"
+
+enum { DRAIN_POLL_MS = 100 };
+
+static void leave(struct server *server, const char *why)
+{
+	log_info(LOG_SERVER, "leaving: %s", why);
+	event_base_loopbreak(server->events);
+}
+
+static void poll_drain(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	struct server *server = context;
+	if (shard_shared_allocations(server->shared) == 0)
+		leave(server, "no allocation is left");
+	else if (server->drain_deadline_ns != 0 && clock_mono_ns() >= server->drain_deadline_ns)
+		leave(server, "the drain timeout has passed");
+}
+
+void server_drain(struct server *server)
+{
+	if (server->view.draining) {
+		leave(server, "told a second time");
+		return;
+	}
+	server->view.draining = true;
+	for (unsigned i = 0; i < server->shard_count; i++)
+		while (!shard_drain(server->shards[i]))
+			sched_yield();
+	uint32_t timeout_s = server->config->admin.drain_timeout_s;
+	server->drain_deadline_ns = timeout_s == 0 ? 0 : clock_mono_ns() + timeout_s * NS_PER_S;
+	log_info(LOG_SERVER, "draining: new allocations are refused, %u live ones go on; the same signal again leaves at once",
+		shard_shared_allocations(server->shared));
+	server->drain_poll = event_new(server->events, -1, EV_PERSIST, poll_drain, server);
+	struct timeval interval = {.tv_usec = DRAIN_POLL_MS * 1000};
+	if (server->drain_poll == NULL || event_add(server->drain_poll, &interval) != 0)
+		leave(server, "no memory for a timer");
+	else
+		poll_drain(-1, 0, server);
+}

@@ -1,0 +1,47 @@
+#include <stdio.h>
+
+#include "server/config_print.h"
+#include "server/server.h"
+
+static void print_problems(const struct config_problems *problems)
+{
+	for (size_t i = 0; i < problems->kept; i++)
+		fprintf(stderr, "uturn: %s%s\n", problems->list[i].warning ? "warning: " : "", problems->list[i].text);
+	size_t total = problems->errors + problems->warnings;
+	if (total > problems->kept)
+		fprintf(stderr, "uturn: and %zu more\n", total - problems->kept);
+}
+
+static const char *config_source(const struct options *options)
+{
+	if (options->file != NULL)
+		return options->file;
+	return options->uri != NULL ? "the URI" : "the embedded default";
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = options_parse(argc, argv, stdout, stderr);
+	if (options.action == OPTIONS_LEAVE)
+		return options.status;
+
+	struct config_problems problems = {0};
+	struct config *config = options_load(&options, config_world_system(), &problems);
+	print_problems(&problems);
+	if (config == NULL)
+		return 1;
+
+	switch (options.action) {
+	case OPTIONS_CHECK:
+		printf("OK: %s: %zu listener%s, %zu cluster%s\n", config_source(&options), config->listener_count,
+			config->listener_count == 1 ? "" : "s", config->cluster_count, config->cluster_count == 1 ? "" : "s");
+		break;
+	case OPTIONS_DRY_RUN:
+		config_print_plan(config, stdout);
+		break;
+	default:
+		return server_run(config, &options);
+	}
+	config_free(config);
+	return 0;
+}

@@ -1,0 +1,190 @@
+/*
+ * server - start and end of the process. Each step of the start either succeeds or says in one line what is wrong and what to do.
+ */
+#include "server/server.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "server/config_print.h"
+#include "server_state.h"
+
+static int fail(const char *what)
+{
+	log_error(LOG_SERVER, "%s", what);
+	return -1;
+}
+
+/* How much of the machine to use. */
+static int size_up(struct server *server)
+{
+	machine_raise_descriptors();
+	machine_read("", &server->machine);
+	uint32_t shards = server->config->admin.shards;
+	server->shard_count = shards != 0 ? shards : server->machine.processors;
+	if (server->shard_count > SHARDS_MAX)
+		server->shard_count = SHARDS_MAX;
+	const char *bound;
+	uint32_t most =
+		machine_allocations_max(&server->machine, server->shard_count, server->config->admin.allocations_max, &bound);
+	if (most == 0)
+		return fail("too few descriptors to relay anything: raise the limit (ulimit -n) to 1024 or more");
+	server->allocations_capacity = most;
+	log_info(LOG_SERVER, "up to %u allocations, bounded by %s", most, bound);
+	return 0;
+}
+
+/* Clients are spread over the shards by chance, so each can hold more than its even share; the quota bounds all of them together. */
+static uint32_t allocations_of_shard(const struct server *server)
+{
+	uint32_t even = server->allocations_capacity / server->shard_count;
+	uint32_t most = even + even / 2 + 64;
+	return server->shard_count == 1 || most > server->allocations_capacity ? server->allocations_capacity : most;
+}
+
+static int start_shards(struct server *server, struct shard_params params[], struct turn_config *turn)
+{
+	enum engine_kind engine = server->config->admin.engine;
+	for (unsigned i = 0; i < server->shard_count; i++) {
+		struct shard_params *p = &params[i];
+		p->index = (uint8_t)i;
+		p->count = (uint8_t)server->shard_count;
+		p->cpu = -1;
+		p->engine.kind = engine;
+		p->engine.receive_buffers = machine_receive_buffers(&server->machine, server->shard_count);
+		p->allocations_max = allocations_of_shard(server);
+		p->relay_receive_buffer = (int)server->config->admin.relay_receive_buffer;
+		p->relay_send_buffer = (int)server->config->admin.relay_send_buffer;
+		p->shared = server->shared;
+		p->config = turn;
+		char reason[ENGINE_REASON_SIZE];
+		int result = shard_start(p, &server->shards[i], reason);
+		if (result < 0) {
+			server->shard_count = i;
+			log_error(LOG_IO, "engine %s cannot start: %s", engine_name(engine), reason);
+			return -1;
+		}
+		if (i == 0)
+			memcpy(server->engine_reason, reason, sizeof reason);
+		/* What the first shard found to work, all use. */
+		engine = shard_engine_kind(server->shards[i]);
+	}
+	log_info(LOG_IO, "engine %s: %s", engine_name(engine), server->engine_reason);
+	return 0;
+}
+
+static int open_tables(struct server *server)
+{
+	server->registry = cluster_registry_create();
+	server->shared = shard_shared_create(server->allocations_capacity);
+	server->events = event_base_new();
+	if (server->registry == NULL || server->shared == NULL || server->events == NULL)
+		return fail("not enough memory to start");
+	shard_shared_set_quota(server->shared, server->config->admin.user_quota, server->allocations_capacity);
+	return 0;
+}
+
+static void on_signal(evutil_socket_t signal, short what, void *context)
+{
+	(void)what;
+	struct server *server = context;
+	if (signal == SIGHUP)
+		server_reload(server, "SIGHUP");
+	else
+		server_drain(server);
+}
+
+static int catch_signals(struct server *server)
+{
+	static const int signals[] = {SIGHUP, SIGTERM, SIGINT};
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+		server->signals[i] = evsignal_new(server->events, signals[i], on_signal, server);
+		if (server->signals[i] == NULL || event_add(server->signals[i], NULL) != 0)
+			return fail("cannot catch signals");
+	}
+	return 0;
+}
+
+static void fill_view(struct server *server)
+{
+	server->view = (struct server_view){
+		.shards = server->shards,
+		.shard_count = server->shard_count,
+		.config = server->config,
+		.registry = server->registry,
+		.shared = server->shared,
+		.engine = shard_engine_kind(server->shards[0]),
+		.engine_reason = server->engine_reason,
+		.allocations_max = server->allocations_capacity,
+		.started = clock_now(),
+		.last_reload_ok = true,
+		.last_reload_wall_s = clock_now().wall_s,
+	};
+}
+
+static int start(struct server *server)
+{
+	static struct shard_params params[SHARDS_MAX];
+	if (size_up(server) < 0 || open_tables(server) < 0)
+		return -1;
+	struct turn_config *turn = server_turn_config(server, server->config);
+	if (turn == NULL)
+		return -1;
+	int result = listeners_open(server, params);
+	if (result == 0)
+		result = start_shards(server, params, turn);
+	turn_config_unref(turn);
+	if (result < 0)
+		return -1;
+	fill_view(server);
+	server->ops = server_ops_start(server->events, &server->view);
+	if (server->ops == NULL || catch_signals(server) < 0)
+		return -1;
+	if (server->options->file != NULL)
+		server->watch = watch_start(server, server->options->file);
+	for (unsigned i = 0; i < server->shard_count; i++)
+		shard_run(server->shards[i], server->shards);
+	server->view.ready = true;
+	return 0;
+}
+
+static void stop(struct server *server)
+{
+	watch_stop(server->watch);
+	for (size_t i = 0; i < sizeof server->signals / sizeof server->signals[0]; i++)
+		if (server->signals[i] != NULL)
+			event_free(server->signals[i]);
+	if (server->drain_poll != NULL)
+		event_free(server->drain_poll);
+	server_ops_stop(server->ops);
+	for (unsigned i = 0; i < server->shard_count; i++)
+		shard_stop(server->shards[i]);
+	for (unsigned i = 0; i < server->shard_count; i++)
+		server->shards[i] = shard_free(server->shards[i]);
+	if (server->events != NULL)
+		event_base_free(server->events);
+	shard_shared_free(server->shared);
+	cluster_registry_free(server->registry);
+	config_free(server->config);
+}
+
+int server_run(struct config *config, const struct options *options)
+{
+	struct server server = {.options = options, .world = config_world_system(), .config = config};
+	log_configure(config->admin.loglevel, config->admin.log_format, NULL);
+	int status = 1;
+	if (start(&server) == 0) {
+		log_info(LOG_SERVER, "uturn " UTURN_VERSION " relays with %u shard%s", server.shard_count,
+			server.shard_count == 1 ? "" : "s");
+		if (config->dialect == CONFIG_EMBEDDED || config->dialect == CONFIG_URI)
+			config_print_greeting(config, server.world, stdout);
+		fflush(stdout);
+		event_base_dispatch(server.events);
+		status = 0;
+	}
+	stop(&server);
+	return status;
+}

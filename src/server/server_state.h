@@ -1,0 +1,57 @@
+/*
+ * server_state - what the process holds, and the functions its files offer each other: server (start and end), listeners (sockets),
+ * reload (a new configuration), watch (when there is one), drain (the way out).
+ */
+#ifndef UTURN_SRC_SERVER_SERVER_STATE_H
+#define UTURN_SRC_SERVER_SERVER_STATE_H
+
+#include <event2/event.h>
+
+#include "server/cluster_registry.h"
+#include "server/config_world.h"
+#include "server/machine.h"
+#include "server/server.h"
+#include "server/server_view.h"
+#include "shard/shard.h"
+
+struct server {
+	const struct options *options;
+	const struct config_world *world;
+	struct config *config;
+	struct machine machine;
+	struct cluster_registry *registry;
+	struct shard_shared *shared;
+	struct shard *shards[SHARDS_MAX];
+	unsigned shard_count;
+	uint32_t allocations_capacity; /* what the shards' tables hold together */
+	char engine_reason[ENGINE_REASON_SIZE];
+	int status; /* what the process ends with */
+
+	struct event_base *events;
+	struct server_ops *ops;	 /* HTTP endpoints */
+	struct server_view view; /* what they show */
+	struct event *signals[3];
+	struct watch *watch;	    /* the configuration file's folder; NULL: no file */
+	struct event *drain_poll;   /* running while draining */
+	uint64_t drain_deadline_ns; /* 0: none */
+};
+
+/* listeners.c: opens the sockets of all listeners, `shard_count` of each, into the parameters of the shards. 0, or -1 after a log line.
+ * On failure nothing stays open. */
+int listeners_open(struct server *server, struct shard_params params[]);
+
+/* reload.c: loads what the options name again; a bad one leaves everything as it was. */
+void server_reload(struct server *server, const char *cause);
+/* The snapshot that the shards get; NULL after a log line. */
+struct turn_config *server_turn_config(struct server *server, const struct config *config);
+/* Logs each, as errors and warnings. */
+void log_problems(const struct config_problems *problems);
+
+/* watch.c: calls server_reload when the file changes, or what its folder's links lead to. NULL: no memory, or no inotify (logged). */
+struct watch *watch_start(struct server *server, const char *file);
+void watch_stop(struct watch *watch);
+
+/* drain.c: the first call begins to drain, the second leaves at once. */
+void server_drain(struct server *server);
+
+#endif

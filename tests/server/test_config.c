@@ -1,0 +1,339 @@
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config_rig.h"
+
+static struct config_rig rig;
+
+static void set_up(void)
+{
+	config_rig_init(&rig, NULL);
+}
+
+TestSuite(config, .init = set_up);
+
+/* Documents that only an administrator's mistake makes; the first line of what is said about each. */
+struct mistake {
+	const char *admin, *listener, *top; /* added to the rig's native document */
+	const char *line;
+};
+
+static const struct mistake mistakes[] = {
+	{"", ",\"port\":70000", "", "t.json: listeners[0].port: 70000 is out of range: use 1 to 65535"},
+	{"", ",\"port\":0", "", "t.json: listeners[0].port: 0 is out of range: use 1 to 65535"},
+	{"", ",\"port\":-1", "", "t.json: listeners[0].port: -1 is out of range: use 1 to 65535"},
+	{"", ",\"port\":1.5", "", "t.json: listeners[0].port: a fraction is not a whole number: use 1 to 65535"},
+	{"", ",\"port\":\"3478\"", "",
+		"t.json: listeners[0].port: \"3478\" is a string: write a number from 1 to 65535 without quotes"},
+	{"", ",\"port\":[]", "", "t.json: listeners[0].port: a list is not a whole number: use 1 to 65535"},
+	{"", ",\"prot\":1", "", "t.json: listeners[0].prot: unknown field: did you mean \"port\"?"},
+	{"", ",\"minPort\":1", "",
+		"t.json: listeners[0].minPort: unknown field: remove it, or see docs/CONFIGURATION.md for the ones there are"},
+	{"", ",\"protocol\":\"sctp\"", "", "t.json: listeners[0].protocol: \"sctp\" is not known: use one of udp, turn-udp"},
+	{"", ",\"protocol\":\"TLS\"", "",
+		"t.json: listeners[0].protocol: TLS is not supported by this version: use udp, or remove the listener"},
+	{"", ",\"protocol\":7", "", "t.json: listeners[0].protocol: a number is not a string: put it in quotes"},
+	{"", ",\"address\":\"relay.example\"", "",
+		"t.json: listeners[0].address: \"relay.example\" is not an IP address: use one, localhost, or 0.0.0.0 for the "
+		"address that clients come to"},
+	{"", ",\"relay_address\":[\"192.0.2.7\",\"192.0.2.8\"]", "",
+		"t.json: listeners[0].relay_address[1]: \"192.0.2.8\" is a second address of its family: use one IPv4 and one IPv6 "
+		"address at most"},
+	{"", ",\"relay_address\":\"x\"", "",
+		"t.json: listeners[0].relay_address: \"x\" is not an IP address: use one, or a list of one per family"},
+	{"", ",\"relay_address\":\"192.0.2.7\",\"advertised_address\":\"2001:db8::99\"", "",
+		"t.json: listeners[0].advertised_address: there is no relay address of the family of 2001:db8::99: add one to "
+		"relay_address, or remove it here"},
+	{"", ",\"min_relay_port\":20000,\"max_relay_port\":10000", "",
+		"t.json: listeners[0].min_relay_port: 20000 is above max_relay_port, 10000: use a range from the smaller to the "
+		"greater"},
+	{"", ",\"min_relay_port\":20000", "",
+		"t.json: listeners[0].max_relay_port: is missing: give both min_relay_port and max_relay_port, or neither"},
+	{"", ",\"max_relay_port\":20000", "",
+		"t.json: listeners[0].min_relay_port: is missing: give both min_relay_port and max_relay_port, or neither"},
+	{",\"loglevel\":\"all:LOUD\"", "", "",
+		"t.json: admin.loglevel: \"all:LOUD\" is not scope:LEVEL: use a list like all:INFO,turn:DEBUG of DISABLE, ERROR, "
+		"WARN, INFO, DEBUG, TRACE"},
+	{",\"log_format\":\"xml\"", "", "", "t.json: admin.log_format: \"xml\" is not known: use one of text, json"},
+	{",\"engine\":\"kqueue\"", "", "", "t.json: admin.engine: \"kqueue\" is not known: use one of auto, io_uring, epoll"},
+	{",\"shards\":65", "", "", "t.json: admin.shards: 65 is out of range: use 0 to 64"},
+	{",\"drain_timeout\":true", "", "", "t.json: admin.drain_timeout: true or false is not a whole number: use 0 to 604800"},
+	{",\"ready_while_draining\":\"true\"", "", "",
+		"t.json: admin.ready_while_draining: a string is neither true nor false: use one of them, without quotes"},
+	{",\"alternate_server\":\"relay.example:3478\"", "", "",
+		"t.json: admin.alternate_server: \"relay.example:3478\" is not an address: use IP:port, an IPv6 address in "
+		"brackets"},
+	{",\"nonce_key\":\"short\"", "", "", "t.json: admin.nonce_key: is too short: use at least 16 bytes nobody can guess"},
+	{",\"metrics_endpoint\":\"https://:8080\"", "", "",
+		"t.json: admin.metrics_endpoint: \"https://:8080\" is not an http:// URL: use http://:8080/path, or \"\" for no "
+		"server"},
+	{",\"metrics_endpoint\":\"http://metrics:8080\"", "", "",
+		"t.json: admin.metrics_endpoint: \"http://metrics:8080\" names no IP address: use an IP address (IPv6 in "
+		"brackets), localhost, or nothing for all addresses"},
+	{",\"metrics_endpoint\":\"http://:8086/metrics\"", "", "",
+		"t.json: admin.metrics_endpoint: port 8086 is the healthcheck_endpoint's too: give each its own"},
+	{",\"healthcheck_endpoint\":\"http://:0\"", "", "",
+		"t.json: admin.healthcheck_endpoint: \"http://:0\" has no usable port: use 1 to 65535"},
+	{",\"limits\":{\"lifetime_max\":300}", "", "",
+		"t.json: admin.limits.lifetime_default: 600 is above lifetime_max, 300: use at most that"},
+	{",\"limits\":{\"unauthenticated\":{\"ipv4_prefix\":33}}", "", "",
+		"t.json: admin.limits.unauthenticated.ipv4_prefix: 33 is out of range: use 8 to 32"},
+	{",\"limits\":{\"unauthenticated\":{\"brust\":1}}", "", "",
+		"t.json: admin.limits.unauthenticated.brust: unknown field: did you mean \"burst\"?"},
+	{",\"limits\":5", "", "", "t.json: admin.limits: a number is not an object: use { … }"},
+	{",\"user_quota\":3,\"limits\":{\"user_quota\":4}", "", "",
+		"t.json: admin.limits.user_quota: 4 contradicts admin.user_quota, 3: give one of them"},
+	{"", "", ",\"revoked\":true", "t.json: revoked: unknown field: did you mean \"revoke\"?"},
+	{"", "", ",\"revoke\":1", "t.json: revoke: a number is neither true nor false: use one of them, without quotes"},
+};
+
+Test(config, names_file_path_fault_and_remedy_of_every_mistake)
+{
+	for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
+		const struct mistake *m = &mistakes[i];
+		struct config_problems problems = {0};
+		struct config *config = config_rig_load(&rig, config_rig_native(m->admin, m->listener, m->top), &problems);
+		cr_assert_null(config, "taken: %s", m->line);
+		cr_assert_eq(problems.errors, 1, "%s: %zu errors", m->line, problems.errors);
+		cr_assert_str_eq(problems.list[0].text, m->line);
+	}
+}
+
+#define V1_AUTH "\"auth\":{\"credentials\":{\"username\":\"u\",\"password\":\"p\"}}"
+#define NATIVE "{\"version\":\"uturn/v1\","
+#define LISTENER "\"listeners\":[{\"name\":\"l\"}]"
+
+struct document {
+	const char *text;
+	const char *line; /* the first */
+};
+
+static const struct document bad_documents[] = {
+	{"", "t.json: is empty: write a configuration into it"},
+	{" \n", "t.json: is empty: write a configuration into it"},
+	{"version: v1\nadmin:\n", "t.json: is not JSON (YAML?): this version reads JSON, which starts with {"},
+	{"{\n  \"version\": \"v1\",\n  oops\n}", "t.json:3:6: is not JSON: string or '}' expected near 'oops'"},
+	{"{\"version\":\"v1\",\"version\":\"v1\"}", "t.json:1:25: is not JSON: duplicate object key near '\"version\"'"},
+	{"[]", "t.json: a list is not a configuration: use an object, { … }"},
+	{"{}", "t.json: version: is missing: add \"version\": \"uturn/v1\" (or \"v1\" or \"v1alpha1\", stunnerd's)"},
+	{"{\"version\":\"v2\"}", "t.json: version: \"v2\" is not known: use \"uturn/v1\", or \"v1\" or \"v1alpha1\", stunnerd's"},
+	{"{\"version\":1}", "t.json: version: a number is not known: use \"uturn/v1\", or \"v1\" or \"v1alpha1\", stunnerd's"},
+	{NATIVE V1_AUTH "}", "t.json: listeners: there is none: add one, such as {\"name\": \"udp\", \"port\": 3478}"},
+	{NATIVE V1_AUTH ",\"listeners\":{}}", "t.json: listeners: an object is not a list: use [ … ]"},
+	{NATIVE V1_AUTH ",\"listeners\":[{\"port\":1}]}",
+		"t.json: listeners[0]: has no name: add \"name\", by which it appears in metrics and logs"},
+	{NATIVE V1_AUTH ",\"listeners\":[7]}", "t.json: listeners[0]: a number is not an object: use { … }"},
+	{NATIVE V1_AUTH ",\"listeners\":[{\"name\":\"a\",\"routes\":[\"x\"]}]}",
+		"t.json: listeners[0].routes[0]: there is no cluster \"x\": add it to clusters, or remove the route"},
+	{NATIVE LISTENER "}", "t.json: auth.credentials.username: is missing: type static needs username and password"},
+	{NATIVE LISTENER ",\"auth\":{\"credentials\":{\"username\":\"u\"}}}",
+		"t.json: auth.credentials.password: is missing: type static needs username and password"},
+	{NATIVE LISTENER ",\"auth\":{\"type\":\"ephemeral\",\"credentials\":{\"username\":\"u\"}}}",
+		"t.json: auth.credentials.secret: is missing: type ephemeral needs a secret"},
+	{NATIVE LISTENER ",\"auth\":{\"type\":\"oauth\"}}",
+		"t.json: auth.type: \"oauth\" is not known: use one of static, ephemeral, none"},
+	{NATIVE LISTENER ",\"auth\":{\"type\":\"none\",\"credentials\":{\"usrname\":\"u\"}}}",
+		"t.json: auth.credentials.usrname: unknown field: did you mean \"username\"?"},
+	{NATIVE V1_AUTH ",\"clusters\":[{\"endpoints\":[]}]}",
+		"t.json: clusters[0]: has no name: add \"name\", by which listeners route to it"},
+	{NATIVE V1_AUTH ",\"clusters\":[{\"name\":\"a\"},{\"name\":\"a\"}]}",
+		"t.json: clusters[1]: name \"a\" is used by another cluster: give each its own"},
+	{NATIVE V1_AUTH ",\"clusters\":[{\"name\":\"a\",\"type\":\"STRICT_DNS\",\"endpoints\":[\"media.example\"]}]}",
+		"t.json: clusters[0].type: STRICT_DNS is not supported by this version: use STATIC, with IP addresses as "
+		"endpoints"},
+	{NATIVE V1_AUTH ",\"clusters\":[{\"name\":\"a\",\"endpoints\":[\"10.0.0.1\",\"media.example\"]}]}",
+		"t.json: clusters[0].endpoints[1]: \"media.example\" is not an address or prefix: use IP or IP/bits, with "
+		":<min-max> behind it for a range of ports"},
+	{NATIVE V1_AUTH ",\"clusters\":[{\"name\":\"a\",\"endpoints\":[\"10.0.0.0/33\"]}]}",
+		"t.json: clusters[0].endpoints[0]: \"10.0.0.0/33\" is not an address or prefix: use IP or IP/bits, with :<min-max> "
+		"behind it for a range of ports"},
+	{NATIVE V1_AUTH ",\"clusters\":[{\"name\":\"a\",\"endpoints\":[\"10.0.0.0/8:<9-8>\"]}]}",
+		"t.json: clusters[0].endpoints[0]: \"10.0.0.0/8:<9-8>\" has no usable range of ports: use :<min-max> with angle "
+		"brackets, from 1 to 65535"},
+	{NATIVE V1_AUTH ",\"listeners\":[{\"name\":\"a\"},{\"name\":\"a\",\"port\":2}]}",
+		"t.json: listeners[1]: name \"a\" is used by another listener: give each its own"},
+	{"{\"version\":\"v1\"," V1_AUTH ",\"listeners\":[{\"name\":\"a\"},{\"name\":\"b\"}]}",
+		"t.json: listeners[1].port: 3478 is the port of listeners[0] too: give each its own port or bind_address"},
+	{"{\"version\":\"v1\"," V1_AUTH ",\"listeners\":[]}",
+		"t.json: listeners: there is none: add one, such as {\"name\": \"udp\", \"port\": 3478}"},
+	{"{\"version\":\"v1\"," V1_AUTH ",\"listeners\":[{\"name\":\"a\",\"port\":\"x\"}]}",
+		"t.json: listeners[0].port: \"x\" is not a number: use 1 to 65535"},
+};
+
+Test(config, refuses_bad_documents_with_one_line_each)
+{
+	for (size_t i = 0; i < sizeof bad_documents / sizeof bad_documents[0]; i++) {
+		const struct document *d = &bad_documents[i];
+		struct config_problems problems = {0};
+		cr_assert_null(config_rig_load(&rig, d->text, &problems), "taken: %s", d->text);
+		size_t first = 0;
+		while (first < problems.kept && problems.list[first].warning)
+			first++;
+		cr_assert_lt(first, problems.kept);
+		cr_assert_str_eq(problems.list[first].text, d->line);
+		cr_assert_eq(
+			problems.errors, 1, "%s: %zu errors, then %s", d->line, problems.errors, problems.list[first + 1].text);
+	}
+}
+
+Test(config, refuses_a_document_of_only_listeners_that_it_does_not_serve)
+{
+	struct config_problems problems = {0};
+	const char *text = "{\"version\":\"v1\"," V1_AUTH ",\"listeners\":[{\"name\":\"a\",\"protocol\":\"TURN-TCP\"}]}";
+	cr_assert_null(config_rig_load(&rig, text, &problems));
+	cr_assert_eq(problems.kept, 2);
+	cr_assert_str_eq(problems.list[0].text,
+		"t.json: listeners[0]: protocol TCP is not supported by this version, which serves UDP: listener skipped");
+	cr_assert_str_eq(problems.list[1].text,
+		"t.json: listeners: none of them is one that this version serves: add one with \"protocol\": \"udp\"");
+}
+
+Test(config, tells_all_mistakes_up_to_a_bound)
+{
+	static char text[64 << 10];
+	size_t used = (size_t)snprintf(text, sizeof text, NATIVE V1_AUTH ",\"listeners\":[");
+	for (int i = 0; i < 100; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s{\"name\":\"l%d\",\"port\":0}", i ? "," : "", i);
+	snprintf(text + used, sizeof text - used, "]}");
+	struct config_problems problems = {0};
+	cr_assert_null(config_rig_load(&rig, text, &problems));
+	cr_assert_eq(problems.errors, 100);
+	cr_assert_eq(problems.kept, CONFIG_PROBLEMS_MAX);
+	cr_assert_str_eq(problems.list[31].text, "t.json: listeners[31].port: 0 is out of range: use 1 to 65535");
+}
+
+Test(config, keeps_a_line_a_line_whatever_the_document_says)
+{
+	struct config_problems problems = {0};
+	cr_assert_null(config_rig_load(&rig, config_rig_native(",\"a\\nERROR b\\u007f\":1", "", ""), &problems));
+	cr_assert_str_eq(problems.list[0].text,
+		"t.json: admin.a ERROR b : unknown field: remove it, or see docs/CONFIGURATION.md for the ones there are");
+}
+
+Test(config, fills_in_the_defaults)
+{
+	struct config *c = config_rig_load(&rig, config_rig_native("", "", ""), NULL);
+	cr_assert_eq(c->dialect, CONFIG_NATIVE);
+	cr_assert_str_eq(c->admin.loglevel, "all:INFO");
+	cr_assert_eq(c->admin.log_format, LOG_TEXT);
+	cr_assert_not(c->admin.metrics.enabled);
+	cr_assert(c->admin.health.enabled);
+	cr_assert_eq(c->admin.health.port, 8086);
+	cr_assert_eq(c->admin.health.ip.family, ADDR_NONE);
+	cr_assert_eq(c->admin.engine, ENGINE_AUTO);
+	cr_assert_eq(c->admin.shards, 0);
+	cr_assert_eq(c->admin.drain_timeout_s, 3600);
+	cr_assert(c->admin.ready_while_draining);
+	cr_assert_eq(c->admin.alternate_server.family, ADDR_NONE);
+	cr_assert_not(c->admin.nonce_key_given);
+	cr_assert_eq(c->admin.allocations_max, 0);
+	cr_assert_eq(c->admin.user_quota, 0);
+	cr_assert_eq(c->admin.lifetime_default_s, 600);
+	cr_assert_eq(c->admin.lifetime_max_s, 3600);
+	cr_assert_eq(c->admin.unauth.burst, 500);
+	cr_assert_eq(c->admin.unauth.per_s, 50);
+	cr_assert_eq(c->admin.unauth.spare_s, 600);
+	cr_assert_eq(c->admin.unauth.ipv4_bits, 32);
+	cr_assert_eq(c->admin.unauth.ipv6_bits, 64);
+	cr_assert_eq(c->admin.listener_receive_buffer, 8388608);
+	cr_assert_eq(c->admin.relay_receive_buffer, 524288);
+	cr_assert_eq(c->admin.relay_send_buffer, 524288);
+	cr_assert_eq(c->auth.type, AUTH_STATIC);
+	cr_assert_not(c->revoke);
+	cr_assert_eq(c->listener_count, 1);
+	cr_assert_eq(c->listeners[0].port, 3478);
+	cr_assert_eq(c->listeners[0].port_min, 40000);
+	cr_assert_eq(c->listeners[0].port_max, 50000);
+	cr_assert_not(c->listeners[0].port_range_given);
+	config_free(c);
+}
+
+Test(config, reads_every_field_of_its_own)
+{
+	const char *admin =
+		",\"loglevel\":\"all:WARN,turn:DEBUG\",\"log_format\":\"json\",\"metrics_endpoint\":\"http://127.0.0.1:9000/m\","
+		"\"healthcheck_endpoint\":\"\",\"user_quota\":7,\"offload_engine\":\"None\",\"offload_interfaces\":[\"eth0\"],"
+		"\"license_config\":{\"key\":\"k\"},\"engine\":\"epoll\",\"shards\":4,\"drain_timeout\":0,"
+		"\"ready_while_draining\":false,\"alternate_server\":\"[2001:db8::1]:5000\",\"nonce_key\":\"0123456789abcdef\","
+		"\"limits\":{\"allocations\":99,\"lifetime_default\":60,\"lifetime_max\":120,"
+		"\"unauthenticated\":{\"burst\":1,\"rate\":0,\"spare\":2,\"ipv4_prefix\":24,\"ipv6_prefix\":48}},"
+		"\"buffers\":{\"listener_receive\":1,\"relay_receive\":2,\"relay_send\":3}";
+	const char *listener = ",\"protocol\":\"UDP\",\"port\":1234,\"public_address\":\"turn.example\",\"public_port\":443,"
+			       "\"min_relay_port\":5,\"max_relay_port\":6,\"bind_address\":[\"192.0.2.7\",\"::1\"]";
+	struct config *c = config_rig_load(&rig, config_rig_native(admin, listener, ",\"revoke\":true"), NULL);
+	cr_assert_str_eq(c->admin.loglevel, "all:WARN,turn:DEBUG");
+	cr_assert_eq(c->admin.log_format, LOG_JSON);
+	cr_assert(c->admin.metrics.enabled);
+	cr_assert_eq(c->admin.metrics.port, 9000);
+	cr_assert(addr_is_loopback(&c->admin.metrics.ip));
+	cr_assert_str_eq(c->admin.metrics.path, "/m");
+	cr_assert_not(c->admin.health.enabled);
+	cr_assert_eq(c->admin.user_quota, 7);
+	cr_assert_eq(c->admin.engine, ENGINE_EPOLL);
+	cr_assert_eq(c->admin.shards, 4);
+	cr_assert_eq(c->admin.drain_timeout_s, 0);
+	cr_assert_not(c->admin.ready_while_draining);
+	struct addr alternate = addr_with_port(config_rig_ip("2001:db8::1"), 5000);
+	cr_assert(addr_equal(&c->admin.alternate_server, &alternate));
+	cr_assert(c->admin.nonce_key_given);
+	cr_assert_eq(c->admin.allocations_max, 99);
+	cr_assert_eq(c->admin.lifetime_default_s, 60);
+	cr_assert_eq(c->admin.lifetime_max_s, 120);
+	cr_assert_eq(c->admin.unauth.burst, 1);
+	cr_assert_eq(c->admin.unauth.per_s, 0);
+	cr_assert_eq(c->admin.unauth.spare_s, 2);
+	cr_assert_eq(c->admin.unauth.ipv4_bits, 24);
+	cr_assert_eq(c->admin.unauth.ipv6_bits, 48);
+	cr_assert_eq(c->admin.listener_receive_buffer, 1);
+	cr_assert_eq(c->admin.relay_receive_buffer, 2);
+	cr_assert_eq(c->admin.relay_send_buffer, 3);
+	cr_assert(c->revoke);
+	const struct config_listener *l = &c->listeners[0];
+	cr_assert_eq(l->port, 1234);
+	cr_assert_str_eq(l->public_address, "turn.example");
+	cr_assert_eq(l->public_port, 443);
+	cr_assert_eq(l->port_min, 5);
+	cr_assert_eq(l->port_max, 6);
+	struct addr bind4 = addr_with_port(config_rig_ip("192.0.2.7"), 1234), bind6 = addr_with_port(config_rig_ip("::1"), 1234);
+	cr_assert(l->bind_given);
+	cr_assert(addr_equal(&l->bind[RELAY_IPV4], &bind4));
+	cr_assert(addr_equal(&l->bind[RELAY_IPV6], &bind6));
+	config_free(c);
+}
+
+Test(config, makes_the_same_nonce_secret_of_the_same_key_only)
+{
+	const char *keys[] = {"the first key, long enough", "the first key, long enough", "the other key, long enough"};
+	uint8_t secrets[3][NONCE_SECRET_SIZE];
+	for (int i = 0; i < 3; i++) {
+		char admin[100];
+		snprintf(admin, sizeof admin, ",\"nonce_key\":\"%s\"", keys[i]);
+		struct config *c = config_rig_load(&rig, config_rig_native(admin, "", ""), NULL);
+		memcpy(secrets[i], c->admin.nonce_secret, NONCE_SECRET_SIZE);
+		config_free(c);
+	}
+	cr_assert_arr_eq(secrets[0], secrets[1], NONCE_SECRET_SIZE);
+	cr_assert_arr_neq(secrets[0], secrets[2], NONCE_SECRET_SIZE);
+}
+
+Test(config, reads_a_file_and_names_one_that_it_cannot_read)
+{
+	struct config_problems problems = {0};
+	char path[] = "/tmp/uturn-test-XXXXXX";
+	int fd = mkstemp(path);
+	cr_assert_geq(fd, 0);
+	const char *text = config_rig_native("", "", "");
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	struct config *c = config_load_file(path, &rig.world, &problems);
+	unlink(path);
+	cr_assert_not_null(c);
+	config_free(c);
+	cr_assert_null(config_load_file("/nonexistent/uturn.json", &rig.world, &problems));
+	cr_assert_str_eq(problems.list[0].text,
+		"/nonexistent/uturn.json: cannot be read: No such file or directory: name a readable file of JSON");
+	cr_assert_null(config_load_file("/", &rig.world, &problems));
+	cr_assert_str_eq(problems.list[1].text, "/: cannot be read: Is a directory: name a readable file of JSON");
+}

@@ -1,0 +1,133 @@
+/* Loading, building and reloading with the first, second, third … allocation failing: an error each time, no leak, nothing half
+ * done. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config_rig.h"
+#include "server/config_turn.h"
+#include "server/reload_diff.h"
+
+/* Allocations that still succeed; negative: all of them. The linker puts these in front of the real ones. */
+static long left = -1;
+
+static bool fails(void)
+{
+	if (left < 0)
+		return false;
+	if (left == 0)
+		return true;
+	left--;
+	return false;
+}
+
+#define WRAP(type, name, parameters, arguments)                                                                                    \
+	type __real_##name parameters;                                                                                             \
+	type __wrap_##name parameters;                                                                                             \
+	type __wrap_##name parameters                                                                                              \
+	{                                                                                                                          \
+		return fails() ? NULL : __real_##name arguments;                                                                   \
+	}
+
+WRAP(void *, malloc, (size_t size), (size))
+WRAP(void *, calloc, (size_t count, size_t size), (count, size))
+WRAP(void *, realloc, (void *old, size_t size), (old, size))
+WRAP(void *, reallocarray, (void *old, size_t count, size_t size), (old, count, size))
+WRAP(char *, strdup, (const char *text), (text))
+WRAP(FILE *, open_memstream, (char **text, size_t *size), (text, size))
+
+enum { TRIES_MAX = 1000 };
+
+static struct config_rig rig;
+
+static const char text[] =
+	"{\"version\":\"v1\",\"admin\":{\"name\":\"$HOME\"},\"auth\":{\"credentials\":{\"username\":\"u\",\"password\":\"p\"}},"
+	"\"clusters\":[{\"name\":\"c\",\"endpoints\":[\"10.0.0.0/8\",\"fd00::/8\"]}],"
+	"\"listeners\":[{\"name\":\"a\",\"routes\":[\"c\"]},{\"name\":\"b\",\"port\":2,\"routes\":[\"c\"]}]}";
+
+static struct config *load(struct config_problems *problems)
+{
+	*problems = (struct config_problems){0};
+	return config_load_text("t.json", text, sizeof text - 1, &rig.world, problems);
+}
+
+TestSuite(config_memory);
+
+Test(config_memory, loading_fails_with_an_error_and_without_a_leak)
+{
+	static struct config_problems problems;
+	config_rig_init(&rig, NULL);
+	long n = 0;
+	for (; n < TRIES_MAX; n++) {
+		left = n;
+		struct config *config = load(&problems);
+		left = -1;
+		config_free(config);
+		if (config)
+			break;
+		cr_assert_gt(problems.errors, 0, "allocation %ld", n);
+		cr_assert_not_null(strstr(problems.list[0].text, "out of memory"), "allocation %ld: %s", n, problems.list[0].text);
+	}
+	cr_assert(n > 15 && n < TRIES_MAX, "%ld", n);
+}
+
+Test(config_memory, the_embedded_default_fails_likewise)
+{
+	static struct config_problems problems;
+	config_rig_init(&rig, NULL);
+	long n = 0;
+	for (; n < TRIES_MAX; n++) {
+		problems = (struct config_problems){0};
+		left = n;
+		struct config *config = config_load_default(&rig.world, &problems);
+		left = -1;
+		config_free(config);
+		if (config)
+			break;
+		cr_assert_str_eq(problems.list[0].text, "environment: out of memory");
+	}
+	cr_assert(n >= 4 && n < TRIES_MAX, "%ld", n);
+}
+
+Test(config_memory, building_the_cores_part_fails_as_a_whole)
+{
+	static struct config_problems problems;
+	config_rig_init(&rig, NULL);
+	struct config *config = load(&problems);
+	struct cluster_registry *registry = cluster_registry_create();
+	cr_assert_eq(cluster_registry_id(registry, "c"), 0);
+	long n = 0;
+	for (; n < TRIES_MAX; n++) {
+		left = n;
+		struct turn_config *turn = config_turn_create(config, registry, &rig.world);
+		left = -1;
+		turn_config_unref(turn);
+		if (turn)
+			break;
+	}
+	cr_assert(n > 10 && n < TRIES_MAX, "%ld", n);
+	cluster_registry_free(registry);
+	config_free(config);
+}
+
+Test(config_memory, a_reload_that_fails_leaves_the_running_configuration_alone)
+{
+	static struct config_problems problems;
+	config_rig_init(&rig, NULL);
+	struct config *running = config_rig_load(&rig, config_rig_native("", "", ""), NULL);
+	long n = 0;
+	for (; n < TRIES_MAX; n++) {
+		struct reload_diff diff;
+		struct config *incoming = load(&problems);
+		left = n;
+		struct config *merged = reload_diff(running, incoming, 1000, &diff);
+		left = -1;
+		config_free(merged);
+		cr_assert_str_eq(running->listeners[0].name, "l");
+		cr_assert_eq(running->listeners[0].route_count, 1);
+		if (merged)
+			break;
+	}
+	cr_assert_eq(n, 2);
+	config_free(running);
+}

@@ -1,0 +1,117 @@
+#include <criterion/criterion.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "server/machine.h"
+
+/* A root with only the files that a test puts there. */
+static char root[PATH_MAX];
+
+static void make_root(void)
+{
+	strcpy(root, "/tmp/uturn-machine-XXXXXX");
+	cr_assert_not_null(mkdtemp(root));
+}
+
+static void remove_root(void)
+{
+	char command[PATH_MAX + 16];
+	snprintf(command, sizeof command, "rm -r '%s'", root);
+	cr_assert_eq(system(command), 0);
+}
+
+TestSuite(machine, .init = make_root, .fini = remove_root);
+
+static void put(const char *path, const char *text)
+{
+	char file[2 * PATH_MAX], command[3 * PATH_MAX];
+	snprintf(file, sizeof file, "%s%s", root, path);
+	snprintf(command, sizeof command, "mkdir -p \"$(dirname '%s')\"", file);
+	cr_assert_eq(system(command), 0);
+	FILE *stream = fopen(file, "w");
+	cr_assert_not_null(stream);
+	fputs(text, stream);
+	fclose(stream);
+}
+
+static struct machine read_root(void)
+{
+	struct machine machine;
+	machine_read(root, &machine);
+	return machine;
+}
+
+Test(machine, without_cgroups_has_its_affinity_and_no_memory_limit)
+{
+	struct machine machine = read_root();
+	cr_assert_geq(machine.processors, 1);
+	cr_assert_eq(machine.memory_bytes, UINT64_MAX);
+}
+
+Test(machine, of_cgroup_version_2_is_bounded_by_quota_and_memory)
+{
+	put("/proc/self/cgroup", "0::/kubepods/pod1\n");
+	put("/sys/fs/cgroup/kubepods/pod1/cpu.max", "50000 100000\n");
+	put("/sys/fs/cgroup/kubepods/pod1/memory.max", "134217728\n");
+	struct machine machine = read_root();
+	cr_assert_eq(machine.processors, 1);
+	cr_assert_eq(machine.memory_bytes, 134217728);
+}
+
+Test(machine, of_cgroup_version_2_obeys_the_tightest_parent)
+{
+	put("/proc/self/cgroup", "0::/kubepods/pod1\n");
+	put("/sys/fs/cgroup/kubepods/pod1/memory.max", "max\n");
+	put("/sys/fs/cgroup/kubepods/memory.max", "268435456\n");
+	put("/sys/fs/cgroup/kubepods/pod1/cpu.max", "max 100000\n");
+	cr_assert_eq(read_root().memory_bytes, 268435456);
+}
+
+Test(machine, in_a_container_of_cgroup_version_1_reads_the_root_it_sees)
+{
+	put("/proc/self/cgroup", "5:memory:/docker/abc\n3:cpu,cpuacct:/docker/abc\n");
+	put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "67108864\n");
+	put("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "100000\n");
+	put("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+	struct machine machine = read_root();
+	cr_assert_eq(machine.memory_bytes, 67108864);
+	cr_assert_eq(machine.processors, 1);
+}
+
+Test(machine, of_cgroup_version_1_without_limits_has_none)
+{
+	put("/proc/self/cgroup", "5:memory:/\n3:cpu:/\n");
+	put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+	put("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
+	put("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+	cr_assert_eq(read_root().memory_bytes, UINT64_MAX);
+}
+
+Test(machine, holds_as_many_allocations_as_the_tightest_bound_allows)
+{
+	static const struct {
+		struct machine machine;
+		uint32_t wanted, expected_min, expected_max;
+	} cases[] = {
+		{{1, UINT64_MAX, 1024}, 0, 900, 1000},
+		{{1, UINT64_MAX, 1024}, 100, 100, 100},
+		{{1, UINT64_MAX, 1 << 20}, 0, 131072, 131072},
+		{{1, 20 << 20, 1 << 20}, 0, 400, 600},
+		{{1, 8 << 20, 1 << 20}, 0, 16, 16},
+		{{1, UINT64_MAX, 64}, 0, 0, 0},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const char *reason;
+		uint32_t most = machine_allocations_max(&cases[i].machine, 1, cases[i].wanted, &reason);
+		cr_assert(most >= cases[i].expected_min && most <= cases[i].expected_max, "case %zu: %u", i, most);
+	}
+}
+
+Test(machine, has_fewer_receive_buffers_where_memory_is_tight)
+{
+	struct machine roomy = {1, UINT64_MAX, 1024}, tight = {1, 20 << 20, 1024};
+	cr_assert_gt(machine_receive_buffers(&roomy, 1), machine_receive_buffers(&tight, 1));
+	cr_assert_geq(machine_receive_buffers(&tight, 4), 64);
+}

@@ -1,0 +1,215 @@
+#include "server/server_metrics.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_shards.h"
+#include "ops/prometheus.h"
+
+static struct server_view *view;
+static struct evbuffer *out;
+
+static void open_view(void)
+{
+	view = fake_view();
+	out = evbuffer_new();
+}
+
+static void close_view(void)
+{
+	evbuffer_free(out);
+	cluster_registry_free((struct cluster_registry *)view->registry);
+}
+
+TestSuite(server_metrics, .init = open_view, .fini = close_view);
+
+static const char *written(void)
+{
+	evbuffer_drain(out, evbuffer_get_length(out));
+	cr_assert(server_metrics_write(view, out));
+	evbuffer_add(out, "", 1);
+	return (const char *)evbuffer_pullup(out, -1);
+}
+
+/* A whole line. */
+static void expect_line(const char *line)
+{
+	char framed[512];
+	snprintf(framed, sizeof framed, "\n%s\n", line);
+	cr_expect(strstr(written(), framed), "%s is not in\n%s", line, written());
+}
+
+Test(server_metrics, sums_the_shards)
+{
+	counter_add(&fake_shards[0].turn.verdicts[FORWARD_TO_PEER], 5);
+	counter_add(&fake_shards[1].turn.verdicts[FORWARD_TO_PEER], 7);
+	counter_add(&fake_shards[0].turn.auth_failures[AUTH_FAIL_DISABLED], 1);
+	counter_add(&fake_shards[1].turn.requests[STUN_CHANNEL_BIND], 2);
+	counter_add(&fake_shards[0].turn.allocations, 3);
+	counter_add(&fake_shards[1].turn.allocations, 4);
+	counter_add(&fake_shards[0].engine.received_packets[SOCKET_RELAY], 10);
+	counter_add(&fake_shards[1].engine.send_unreachable, 11);
+	counter_add(&fake_shards[1].engine.kernel_drops[SOCKET_LISTENER], 12);
+	counter_add(&fake_shards[0].counters.relay_open_failures, 13);
+	expect_line("uturn_packets_total{verdict=\"to_peer\"} 12");
+	expect_line("uturn_packets_total{verdict=\"to_client\"} 0");
+	expect_line("uturn_auth_failures_total{cause=\"disabled\"} 1");
+	expect_line("uturn_requests_total{method=\"channel_bind\"} 2");
+	expect_line("uturn_allocations 7");
+	expect_line("stunner_allocations_active 7");
+	expect_line("uturn_received_packets_total{socket=\"relay\"} 10");
+	expect_line("uturn_received_packets_total{socket=\"listener\"} 0");
+	expect_line("uturn_send_drops_total{reason=\"unreachable\"} 11");
+	expect_line("uturn_kernel_drops_total{socket=\"listener\"} 12");
+	expect_line("uturn_relay_open_failures_total 13");
+}
+
+Test(server_metrics, has_every_verdict_and_every_cause)
+{
+	char line[128];
+#define EXPECT_VERDICT(name, label, help)                                                                                          \
+	counter_add(&fake_shards[0].turn.verdicts[name], 100 + name);                                                              \
+	snprintf(line, sizeof line, "uturn_packets_total{verdict=\"" label "\"} %d", 100 + name);                                  \
+	expect_line(line);
+#define EXPECT_CAUSE(name, label, help)                                                                                            \
+	counter_add(&fake_shards[0].turn.auth_failures[name], 200 + name);                                                         \
+	snprintf(line, sizeof line, "uturn_auth_failures_total{cause=\"" label "\"} %d", 200 + name);                              \
+	expect_line(line);
+	TURN_VERDICTS(EXPECT_VERDICT)
+	TURN_AUTH_FAILURES(EXPECT_CAUSE)
+}
+
+Test(server_metrics, counts_errors_by_their_code)
+{
+	counter_add(&fake_shards[0].turn.errors[2], 4);
+	counter_add(&fake_shards[1].turn.errors[3], 5);
+	expect_line("uturn_errors_total{code=\"300\"} 0");
+	expect_line("uturn_errors_total{code=\"401\"} 4");
+	expect_line("uturn_errors_total{code=\"508\"} 5");
+}
+
+Test(server_metrics, has_the_names_of_stunnerd)
+{
+	fake_shards[0].counters.listeners[0] = (struct traffic_counters){{1}, {2}, {3}, {4}};
+	fake_shards[1].counters.listeners[0] = (struct traffic_counters){{10}, {20}, {30}, {40}};
+	fake_shards[1].counters.clusters[1] = (struct traffic_counters){{5}, {6}, {7}, {8}};
+	expect_line("stunner_listener_connections{name=\"udp\"} 2");
+	expect_line("stunner_listener_connections_total{name=\"udp\"} 2");
+	expect_line("stunner_listener_packets_total{name=\"udp\",direction=\"rx\"} 11");
+	expect_line("stunner_listener_bytes_total{name=\"udp\",direction=\"rx\"} 22");
+	expect_line("stunner_listener_packets_total{name=\"udp\",direction=\"tx\"} 33");
+	expect_line("stunner_listener_bytes_total{name=\"udp\",direction=\"tx\"} 44");
+	expect_line("stunner_cluster_packets_total{name=\"pods\",direction=\"rx\"} 0");
+	expect_line("stunner_cluster_packets_total{name=\"a\\\"b\",direction=\"rx\"} 5");
+	expect_line("stunner_cluster_bytes_total{name=\"a\\\"b\",direction=\"rx\"} 6");
+	expect_line("stunner_cluster_packets_total{name=\"a\\\"b\",direction=\"tx\"} 7");
+	expect_line("stunner_cluster_bytes_total{name=\"a\\\"b\",direction=\"tx\"} 8");
+}
+
+Test(server_metrics, shows_turn_times_of_all_shards_as_one_histogram)
+{
+	counter_add(&fake_shards[0].counters.turn_time_buckets[0], 1);
+	counter_add(&fake_shards[1].counters.turn_time_buckets[0], 2);
+	counter_add(&fake_shards[1].counters.turn_time_buckets[TURN_TIME_BUCKETS - 1], 4);
+	counter_add(&fake_shards[0].counters.turn_time_sum_ns, 1500);
+	counter_add(&fake_shards[1].counters.turn_time_sum_ns, 500);
+	expect_line("# TYPE uturn_turn_seconds histogram");
+	expect_line("uturn_turn_seconds_bucket{le=\"0.000002\"} 3");
+	expect_line("uturn_turn_seconds_bucket{le=\"0.02\"} 3");
+	expect_line("uturn_turn_seconds_bucket{le=\"+Inf\"} 7");
+	expect_line("uturn_turn_seconds_sum 0.000002");
+	expect_line("uturn_turn_seconds_count 7");
+}
+
+Test(server_metrics, shows_the_state_of_the_process)
+{
+	view->draining = true;
+	view->last_reload_ok = false;
+	view->reloads_ok = 3;
+	view->reloads_failed = 2;
+	view->started.wall_s = 1600000000;
+	expect_line("uturn_build_info{version=\"" UTURN_VERSION "\"} 1");
+	expect_line("uturn_engine_info{engine=\"epoll\",reason=\"io_uring: \\\"EPERM\\\"\"} 1");
+	expect_line("uturn_shards 2");
+	expect_line("uturn_allocations_max 4000");
+	expect_line("uturn_ready 1");
+	expect_line("uturn_draining 1");
+	expect_line("uturn_config_reloads_total{result=\"success\"} 3");
+	expect_line("uturn_config_reloads_total{result=\"failure\"} 2");
+	expect_line("uturn_config_last_reload_successful 0");
+	expect_line("uturn_config_last_reload_timestamp_seconds 1700000000");
+	expect_line("process_start_time_seconds 1600000000");
+	cr_expect(strstr(written(), "\nprocess_resident_memory_bytes "));
+	cr_expect(strstr(written(), "\nprocess_cpu_seconds_total "));
+}
+
+/* What Prometheus would refuse the whole scrape for. */
+Test(server_metrics, writes_each_family_and_each_series_once)
+{
+	char *text = strdup(written());
+	char *lines[1024];
+	size_t count = 0;
+	for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
+		if (strncmp(line, "# HELP", 6) == 0 || *line == '\0')
+			continue;
+		cr_assert_lt(count, 1024);
+		line[strcspn(line, line[0] == '#' ? "" : "}")] = '\0';
+		for (size_t i = 0; i < count; i++)
+			cr_expect_str_neq(lines[i], line);
+		lines[count++] = line;
+	}
+	cr_assert_gt(count, 100);
+	free(text);
+}
+
+static char *read_docs(void)
+{
+	FILE *file = fopen(METRICS_DOCS, "r");
+	cr_assert(file, METRICS_DOCS);
+	char *text = calloc(1, 1 << 20);
+	fread(text, 1, (1 << 20) - 1, file);
+	fclose(file);
+	return text;
+}
+
+Test(server_metrics, are_all_in_the_documentation_and_no_others)
+{
+	char *docs = read_docs();
+	char *text = strdup(written());
+	unsigned families = 0, documented = 0;
+	for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
+		char name[128], type[16], row[160];
+		if (sscanf(line, "# TYPE %127s %15s", name, type) != 2)
+			continue;
+		families++;
+		snprintf(row, sizeof row, "\n| `%s` | %s |", name, type);
+		cr_expect(strstr(docs, row), "docs/METRICS.md has no row for %s, a %s", name, type);
+	}
+	static const char *const prefixes[] = {"\n| `stunner_", "\n| `uturn_", "\n| `process_"};
+	for (size_t i = 0; i < 3; i++)
+		for (const char *row = docs; (row = strstr(row, prefixes[i])) != NULL; row++)
+			documented++;
+	cr_expect_eq(families, documented, "%u families, %u rows", families, documented);
+	free(text);
+	free(docs);
+}
+
+Test(server_metrics, are_documented_with_every_verdict_and_cause)
+{
+	char *docs = read_docs();
+#define EXPECT_DOCUMENTED(name, label, help) cr_expect(strstr(docs, "`" label "`"), "docs/METRICS.md does not have " label);
+	TURN_VERDICTS(EXPECT_DOCUMENTED)
+	TURN_AUTH_FAILURES(EXPECT_DOCUMENTED)
+	free(docs);
+}
+
+Test(server_metrics, are_served_as_prometheus_wants_them)
+{
+	struct http_reply reply = {.status = 200, .body = out};
+	server_metrics_serve(view, &(struct http_request){"/metrics", ""}, &reply);
+	cr_assert_eq(reply.status, 200);
+	cr_assert_str_eq(reply.content_type, "text/plain; version=0.0.4; charset=utf-8");
+	cr_assert_gt(evbuffer_get_length(out), 1000);
+}
