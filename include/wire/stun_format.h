@@ -12,7 +12,7 @@
  * +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  * attributes: type (16), length without padding (16), value, padding to 4 bytes   RFC 8489 Section 14
  *
- * ChannelData: number 0x4000-0x4FFF (16), length (16), data; padded to 4 over streams   RFC 8656 Section 12.4
+ * ChannelData: channel number (16), length (16), data; padded to 4 over streams   RFC 8656 Section 12.4
  */
 #ifndef UTURN_WIRE_STUN_FORMAT_H
 #define UTURN_WIRE_STUN_FORMAT_H
@@ -28,8 +28,12 @@ enum {
 	STUN_FINGERPRINT_SIZE = 4,
 	STUN_USERNAME_SIZE_MAX = 508, /* RFC 8489 Section 14.3: less than 509 bytes */
 	CHANNEL_DATA_HEADER_SIZE = 4,
-	CHANNEL_NUMBER_MIN = 0x4000, /* RFC 8656 Section 12 */
-	CHANNEL_NUMBER_MAX = 0x4FFF,
+	/*
+	 * RFC 8656 Section 12 ends the range at 0x4FFF, RFC 5766 Section 11 at 0x7FFF. Clients of the older one draw their numbers from all of
+	 * it, and nothing else that reaches a TURN listener starts with such a byte: docs/decisions/0007.
+	 */
+	CHANNEL_NUMBER_MIN = 0x4000,
+	CHANNEL_NUMBER_MAX = 0x7FFF,
 };
 
 #define STUN_MAGIC_COOKIE 0x2112A442u
@@ -129,6 +133,6 @@ enum { STUN_FAMILY_IPV4 = 0x01, STUN_FAMILY_IPV6 = 0x02 };
 /* REQUESTED-TRANSPORT carries an IANA protocol number. */
 enum { STUN_TRANSPORT_UDP = 17 };
 
-_Static_assert(CHANNEL_NUMBER_MAX == 0x4FFF, "RFC 8656 Section 12: 0x5000-0xFFFF are reserved");
+_Static_assert(CHANNEL_NUMBER_MAX < 0x8000, "ChannelData's first byte must stay apart from RTP's (RFC 7983 Section 7)");
 
 #endif

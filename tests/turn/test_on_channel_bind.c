@@ -34,7 +34,7 @@ Test(on_channel_bind, takes_every_number_of_the_range_and_no_other)
 	static const struct {
 		uint16_t number;
 		int expected;
-	} cases[] = {{0x0000, 400}, {0x3FFF, 400}, {0x4000, 0}, {0x4FFF, 0}, {0x5000, 400}, {0x7FFE, 400}, {0xFFFF, 400}};
+	} cases[] = {{0x0000, 400}, {0x3FFF, 400}, {0x4000, 0}, {0x4FFF, 0}, {0x5000, 0}, {0x7FFF, 0}, {0x8000, 400}, {0xFFFF, 400}};
 	struct rig_client *client;
 	struct rig *rig = rig_with_allocation(&client);
 	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
