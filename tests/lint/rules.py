@@ -1,0 +1,65 @@
+"""The tables that the lint holds the tree against. A line added here is a decision: say why beside it."""
+
+# Which headers of which layers a layer may include (docs/ARCHITECTURE.md, "Layers").
+LAYERS = {
+    "base": {"base"},
+    "wire": {"base", "wire"},
+    "crypto": {"base", "wire", "crypto"},
+    "turn": {"base", "wire", "crypto", "turn"},
+    "io": {"base", "io"},
+    "shard": {"base", "wire", "crypto", "turn", "io", "shard"},
+    "ops": {"base", "ops"},
+    "server": {"base", "wire", "crypto", "turn", "io", "shard", "ops", "server"},
+}
+
+# Headers of other people's libraries: who may include them. Paths are prefixes.
+THIRD_PARTY = {
+    "liburing": ("src/io/", "tests/io/"),
+    "linux/io_uring.h": ("src/io/", "tests/io/"),
+    "mbedtls/": ("src/crypto/",),
+    "jansson.h": ("src/server/config_json.c", "src/server/server_status.c", "tests/server/"),
+    "event2/": ("include/ops/", "src/ops/", "src/server/", "tests/ops/", "tests/server/"),
+    "criterion/": ("tests/",),
+    "seccomp.h": ("tests/",),
+}
+
+# <...> headers that are neither in THIRD_PARTY nor here are new dependencies.
+SYSTEM_HEADERS = (
+    "arpa/ asm/ linux/ net/ netinet/ sys/ argp.h assert.h ctype.h dirent.h dlfcn.h endian.h errno.h fcntl.h getopt.h ifaddrs.h inttypes.h "
+    "libgen.h limits.h locale.h malloc.h math.h netdb.h poll.h pthread.h regex.h sched.h semaphore.h setjmp.h signal.h stdalign.h stdarg.h stdatomic.h "
+    "stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h syslog.h time.h unistd.h"
+).split()
+
+# Things that may be done in one place only, in src/ and include/: pattern, what it is, where. Paths are prefixes. A call of a member
+# (hooks.random(…)) is not meant: the patterns are looked for where no '.' or '->' stands before.
+ONLY_HERE = [
+    (r"\b(?:clock_gettime|gettimeofday|time|clock)\s*\(", "reading the clock", ("src/base/clock.c",)),
+    (r"\b(?:socket|bind|socketpair)\s*\(", "making or binding a socket", ("src/io/udp_socket.c", "src/ops/http")),
+    (r"\b(?:secure_)?getenv\s*\(|\benviron\b", "reading the environment", ("src/server/config_env.c",)),
+    (r"\b(?:getrandom|getentropy|random|rand|srand|drand48)\s*\(", "randomness", ("src/crypto/random.c",)),
+    (
+        r"\b(?:v?printf|puts|putchar|perror|v?syslog)\s*\(|\b(?:v?fprintf|fputs|fputc)\s*\([^;]*\bstd(?:out|err)\b|\bSTD(?:OUT|ERR)_FILENO\b",
+        "writing to standard output or error",
+        ("src/base/log.c", "src/server/options.c", "src/server/main.c"),
+    ),
+    (r"\bfork\s*\(|\bsystem\s*\(|\bpopen\s*\(|\bexec[vl]\w*\s*\(", "starting a process", ()),
+    (r"\b(?:strcat|sprintf|vsprintf|gets|alloca|strtok|atoi|atol)\s*\(", "an unsafe function", ()),
+    (r"\bpthread_create\s*\(", "starting a thread", ("src/shard/", "src/ops/", "src/server/")),
+    (r"\bio_uring_get_sqe\s*\(", "taking a submission entry", ("src/io/",)),
+]
+
+# The packet path: besides files whose opening comment says HOT. Prefixes under src/.
+HOT_FILES = ("shard/from_client", "shard/from_peer", "turn/relay.c", "io/train.c", "wire/send_indication.c")
+# What is made before the first packet may allocate.
+HOT_EXEMPT_FUNCTIONS = ("_create", "_free", "_init", "_done", "_open", "_close")
+HOT_FORBIDDEN = [
+    (r"\b(?:malloc|calloc|realloc|reallocarray|strdup|strndup|asprintf|posix_memalign|aligned_alloc|free|mmap|munmap)\s*\(", "heap"),
+    (r"\bpthread_(?:mutex|rwlock|spin|cond)_\w+\s*\(", "lock"),
+    (r"\blog_(?:write|error|warn|info|debug)\s*\(", "log line"),
+]
+
+FILE_LINES_MAX = 500
+FUNCTION_LINES_MAX = 70
+HOT_FUNCTION_LINES_MAX = 40
+COLUMNS_MAX = 132
+TAB_COLUMNS = 8
