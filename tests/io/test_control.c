@@ -22,7 +22,7 @@ static void put(struct builder *b, int level, int type, const void *data, size_t
 /* Through a heap copy of exactly this size, so that reading past it is seen. */
 static struct control parse(const struct builder *b, size_t size)
 {
-	uint8_t *copy = malloc(size ? size : 1);
+	uint8_t *copy = calloc(1, size ? size : 1);
 	memcpy(copy, b->bytes, size);
 	struct control control;
 	control_parse(copy, size, &control);

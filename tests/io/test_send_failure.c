@@ -1,6 +1,10 @@
 /* What happens to a train that the kernel refuses. Most kernels refuse none over loopback, so the refusal is played. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "engine_private.h"
@@ -152,4 +156,36 @@ ENGINE_TEST(send_failure, does_not_blame_trains_where_single_packets_fail_too)
 	expect_burst(&rig, 900);
 	close(rig.plain);
 	engine_close(rig.engine);
+}
+
+/* Out of memory, the kernel takes no submission: played by a filter that makes every io_uring_enter fail from here on. */
+Test(send_failure, of_the_ring_itself_loses_packets_and_nothing_else, .timeout = 60)
+{
+	struct failure_rig rig = failure_rig(ENGINE_IO_URING);
+	const struct engine_counters *counters = engine_counters(rig.engine);
+	const struct received *batch;
+	engine_turn(rig.engine, 0, &batch);
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_enter, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {.len = sizeof program / sizeof *program, .filter = program};
+	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		send_burst(&rig, 900);
+		cr_expect_eq(engine_turn(rig.engine, 0, &batch), 0u);
+	}
+	cr_expect_eq(count(&counters->sent_packets), 0u);
+	/* More than can be kept: dropped, one by one, and counted. */
+	struct departure d = {.socket = rig.socket, .to = rig.theirs, .payload = bytes_of(payload[0], 10)};
+	for (unsigned i = 0; i < TRAINS_MAX; i++) {
+		d.to.port = (uint16_t)(1000 + i);
+		engine_send(rig.engine, &d);
+	}
+	cr_expect_eq(count(&counters->send_again), 20u);
+	engine_close(rig.engine);
+	close(rig.plain);
 }
