@@ -29,10 +29,13 @@ static void reply(struct shard *shard, const struct turn_effect *effect)
 	engine_send(shard->engine, &departure);
 }
 
-/* What the core still wants done: a reaction to an effect may bring more. Bounded by the core's own limit on tries. */
+/* What the core still wants done, in its order: a slot that is closed may be opened again by the next effect. A reaction to an effect may
+ * bring more; the core's own limit on tries bounds them. */
+enum { BACKLOG_MAX = 4 * TURN_EFFECTS_MAX };
+
 struct backlog {
-	unsigned count;
-	struct turn_effect effects[2 * TURN_EFFECTS_MAX];
+	unsigned head, count;
+	struct turn_effect effects[BACKLOG_MAX];
 };
 
 static void take_effects(struct shard *shard, struct backlog *backlog)
@@ -44,31 +47,39 @@ static void take_effects(struct shard *shard, struct backlog *backlog)
 			reply(shard, effect);
 			continue;
 		}
-		assert(backlog->count < 2 * TURN_EFFECTS_MAX);
-		backlog->effects[backlog->count++] = *effect;
+		assert(backlog->count < BACKLOG_MAX);
+		backlog->effects[(backlog->head + backlog->count++) % BACKLOG_MAX] = *effect;
 	}
 	shard->out.effect_count = 0;
 }
 
+static void perform(struct shard *shard, const struct turn_effect *effect)
+{
+	switch (effect->kind) {
+	case EFFECT_OPEN_RELAY:
+		relay_open(shard, effect);
+		break;
+	case EFFECT_CLOSE_RELAY:
+		relay_close(shard, effect->relay);
+		break;
+	case EFFECT_CLAIM_RESERVATION:
+		shard_claim(shard, effect);
+		break;
+	case EFFECT_REPLY:
+		break;
+	}
+}
+
 void shard_perform(struct shard *shard)
 {
-	struct backlog backlog = {.count = 0};
+	struct backlog backlog;
+	backlog.head = backlog.count = 0;
 	take_effects(shard, &backlog);
 	while (backlog.count > 0) {
-		struct turn_effect effect = backlog.effects[--backlog.count];
-		switch (effect.kind) {
-		case EFFECT_OPEN_RELAY:
-			relay_open(shard, &effect);
-			break;
-		case EFFECT_CLOSE_RELAY:
-			relay_close(shard, effect.relay);
-			break;
-		case EFFECT_CLAIM_RESERVATION:
-			shard_claim(shard, &effect);
-			break;
-		case EFFECT_REPLY:
-			break;
-		}
+		struct turn_effect effect = backlog.effects[backlog.head];
+		backlog.head = (backlog.head + 1) % BACKLOG_MAX;
+		backlog.count--;
+		perform(shard, &effect);
 		take_effects(shard, &backlog);
 	}
 }
