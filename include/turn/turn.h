@@ -113,8 +113,8 @@ uint32_t turn_relay_capacity(const struct turn *t);
 
 /*
  * A datagram (or a framed message) from a client. `out` is valid as the verdict says, and its effects are to be performed whatever
- * the verdict. Hot for ChannelData and Send indications: 0 allocations, 0 locks, 0 copies of the payload; no hash look-up for a flow
- * that sends twice in a row and has few peers, 3 at most.
+ * the verdict. Hot for ChannelData and Send indications: 0 allocations, 0 locks, 0 copies of the payload; no hash look-up for a
+ * flow that sends twice in a row and has few peers, 3 at most.
  */
 enum verdict turn_from_client(
 	struct turn *t, const struct flow *flow, struct bytes datagram, const struct moment *now, struct turn_out *out);
@@ -150,8 +150,8 @@ uint64_t turn_deadline_ns(const struct turn *t);
 
 /*
  * A new configuration. Live allocations go on with the key they were made with; permissions with the policy they were granted
- * under. With `revoke`, allocations whose credentials no longer hold (after a change of the realm: all) and permissions that the routes
- * no longer allow end at the next turn_expire, and what stays is held to the new routes.
+ * under. With `revoke`, allocations whose credentials no longer hold (after a change of the realm: all) and permissions that the
+ * routes no longer allow end at the next turn_expire, and what stays is held to the new routes.
  */
 void turn_configure(struct turn *t, struct turn_config *config, bool revoke, const struct moment *now);
 

@@ -130,7 +130,7 @@ enum stun_error authenticate(struct request *request)
 		return error;
 	unauth_limiter_spare(t->limiter, &config->unauth, &request->flow->client, request->now->mono_ns);
 
-	/* RFC 8656 Section 5: only the user that made an allocation may change it; Allocate on its 5-tuple is a mismatch (437) first. */
+	/* RFC 8656 Section 5: only the user that made an allocation may change it. Allocate on its 5-tuple is a mismatch (437). */
 	if (request->allocation != NULL && request->view->method != STUN_ALLOCATE &&
 		!is_maker(request->allocation, request->username))
 		return fail(request, AUTH_FAIL_WRONG_USER, STUN_WRONG_CREDENTIALS);

@@ -7,8 +7,8 @@
 #include "turn_state.h"
 
 /*
- * STUN_OK: the request's transaction has integrity and key, so that every answer is signed; username, user and realm are set. Anything
- * else: what to refuse it with; the cause is counted. The same work is done for an unknown user as for a wrong password.
+ * STUN_OK: the request's transaction has integrity and key, so that every answer is signed; username, user and realm are set.
+ * Anything else: what to refuse it with; the cause is counted. The same work is done for an unknown user as for a wrong password.
  */
 enum stun_error authenticate(struct request *request);
 

@@ -29,7 +29,7 @@ static const struct method_rule *method_rule(unsigned method)
 	return &method_rules[method];
 }
 
-/* The allocation of this flow. One that is past its time but whose timer has not fired yet ends here, so that its 5-tuple is free. */
+/* The allocation of this flow. One past its time whose timer has not fired yet ends here, so that its 5-tuple is free. */
 static struct allocation *current_allocation(
 	struct turn *t, const struct flow *flow, const struct moment *now, struct turn_out *out)
 {

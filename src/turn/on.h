@@ -1,7 +1,7 @@
 /*
- * on - what each method does, one file each. A handler starts with the facts of its line in method_rules true: it reads, checks, makes
- * sure that all it needs is there, and only then changes anything. It returns the error to refuse the request with, or STUN_OK when it
- * has answered, has set the request's verdict, or the answer is under way.
+ * on - what each method does, one file each. A handler starts with the facts of its line in method_rules true: it reads, checks,
+ * makes sure that all it needs is there, and only then changes anything. It returns the error to refuse the request with, or
+ * STUN_OK when it has answered, has set the request's verdict, or the answer is under way.
  */
 #ifndef UTURN_TURN_ON_H
 #define UTURN_TURN_ON_H

@@ -1,7 +1,7 @@
 #include "on.h"
 #include "respond.h"
 
-/* RFC 8489 Section 6.3.1 */
+/* RFC 8489 Section 6.3.1.1 */
 enum stun_error on_binding(struct request *request)
 {
 	struct stun_builder b = respond_begin(request->out, &request->transaction);

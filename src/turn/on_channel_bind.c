@@ -12,8 +12,7 @@ static enum stun_error read_binding(const struct request *request, uint16_t *ret
 		return STUN_BAD_REQUEST;
 	if (!stun_attribute_channel(view, number, ret_number) || !stun_attribute_xor_addr(view, peer, ret_peer))
 		return STUN_BAD_REQUEST;
-	/* Port 0 is nobody's: nothing could ever be sent there. */
-	if (*ret_number < CHANNEL_NUMBER_MIN || *ret_number > CHANNEL_NUMBER_MAX || ret_peer->port == 0)
+	if (*ret_number < CHANNEL_NUMBER_MIN || *ret_number > CHANNEL_NUMBER_MAX)
 		return STUN_BAD_REQUEST;
 	return ret_peer->family == request->allocation->family ? STUN_OK : STUN_PEER_ADDRESS_FAMILY_MISMATCH;
 }

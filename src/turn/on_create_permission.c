@@ -37,7 +37,7 @@ static bool named_before(const struct asked_peer *peers, size_t index)
 	return false;
 }
 
-/* RFC 8656 Section 9.2: all of them or none. */
+/* RFC 8656 Section 10.2: all of them or none. */
 enum stun_error on_create_permission(struct request *request)
 {
 	struct turn *t = request->t;

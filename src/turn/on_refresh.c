@@ -2,7 +2,7 @@
 #include "on.h"
 #include "respond.h"
 
-/* RFC 8656 Section 7.3 */
+/* RFC 8656 Section 8.2 */
 enum stun_error on_refresh(struct request *request)
 {
 	struct allocation *a = request->allocation;

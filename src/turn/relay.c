@@ -1,6 +1,6 @@
 /*
- * Per packet: 0 allocations, 0 locks, 0 system calls, 0 copies of the payload; no hash look-up for a flow that sends twice in a row and
- * has few peers, 3 at most.
+ * Per packet: 0 allocations, 0 locks, 0 system calls, 0 copies of the payload; no hash look-up for a flow that sends twice in a row
+ * and has few peers, 3 at most.
  */
 #include "relay.h"
 
@@ -87,8 +87,6 @@ enum verdict relay_send_indication(
 		return result == SEND_INDICATION_MALFORMED ? DROP_MALFORMED : DROP_UNKNOWN_ATTRIBUTE;
 	if (send.peer.family != a->family)
 		return refuse(a, DROP_PEER_FAMILY);
-	if (send.peer.port == 0)
-		return refuse(a, DROP_PEER_REFUSED);
 	if (send.data.size > DATAGRAM_SIZE_MAX)
 		return DROP_TOO_LARGE;
 	forward->dont_fragment = send.dont_fragment;

@@ -1,5 +1,5 @@
 /*
- * reservation - relay sockets kept for whoever brings the token (RFC 8656 Sections 7.2, 18.5 and 18.10).
+ * reservation - relay sockets kept for whoever brings the token (RFC 8656 Sections 7.2, 18.7 and 18.10).
  *
  * Owns:     at most LIMIT_RESERVATIONS places of one shard, counted from the moment an EVEN-PORT request asks for one.
  * Lifetime: RESERVATION_LIFETIME_S, or until claimed; a reservation outlives the allocation that made it.
@@ -11,7 +11,8 @@
 
 bool reservation_room(const struct turn *t);
 
-/* Keeps a place for an allocation that is opening; there must be room. Given back by reservation_cancel unless reservation_start follows. */
+/* Keeps a place for an allocation that is opening; there must be room. Given back by reservation_cancel unless reservation_start
+ * follows. */
 uint32_t reservation_keep(struct turn *t);
 void reservation_cancel(struct turn *t, uint32_t slot);
 

@@ -1,8 +1,9 @@
 /*
- * respond - the only writer of answers: class, ERROR-CODE and what belongs to it, SOFTWARE, MESSAGE-INTEGRITY, FINGERPRINT, counters.
+ * respond - the only writer of answers: class, ERROR-CODE and what belongs to it, SOFTWARE, MESSAGE-INTEGRITY, FINGERPRINT,
+ * counters.
  *
- * An answer to a request that was not authenticated has no SOFTWARE and no reason phrase, so that it is of little use to an attacker
- * who forges source addresses; one to a request that was is signed with the key that the request was signed with.
+ * An answer to a request that was not authenticated has no SOFTWARE and no reason phrase, so that it is of little use to an
+ * attacker who forges source addresses; one to a request that was is signed with the key that the request was signed with.
  */
 #ifndef UTURN_TURN_RESPOND_H
 #define UTURN_TURN_RESPOND_H
@@ -13,8 +14,8 @@
 struct stun_builder respond_begin(struct turn_out *out, const struct transaction *transaction);
 void respond_end(struct turn_out *out, const struct flow *flow, const struct transaction *transaction, struct stun_builder *b);
 
-/* Refuses the request, with REALM and NONCE, UNKNOWN-ATTRIBUTES or ALTERNATE-SERVER where the error asks for them. One effect, unless the
- * source has had too many unauthenticated answers: then it is dropped. */
+/* Refuses the request, with REALM and NONCE, UNKNOWN-ATTRIBUTES or ALTERNATE-SERVER where the error asks for them. One effect,
+ * unless the source has had too many unauthenticated answers: then it is dropped. */
 enum verdict respond_refusal(struct request *request, enum stun_error error);
 
 /* The answers to Allocate, which may be due long after the request: success, and 508. */

@@ -216,6 +216,7 @@ Test(authenticate, lets_time_limited_credentials_expire_for_allocate_only)
 	cr_assert_eq(rig_allocate(rig, late), STUN_UNAUTHENTICATED);
 	cr_assert_eq(failures(rig, AUTH_FAIL_EXPIRED), 1);
 	cr_assert_eq(rig_digest(rig), before);
+	cr_assert_eq(rig_refresh(rig, late, 600), STUN_ALLOCATION_MISMATCH, "it is Allocate that needs a ticket");
 	cr_assert_eq(rig_refresh(rig, client, 600), STUN_OK, "a call may outlast its ticket");
 	cr_assert_eq(rig_create_permission(rig, client, rig_peer(1)), STUN_OK);
 	rig_free(rig);
@@ -233,6 +234,50 @@ Test(authenticate, refuses_time_limited_names_without_an_expiry)
 	client->password = "guess";
 	cr_assert_eq(rig_allocate(rig, client), STUN_UNAUTHENTICATED);
 	cr_assert_eq(failures(rig, AUTH_FAIL_INTEGRITY), 1);
+	rig_free(rig);
+}
+
+static void no_user(struct turn_config *config)
+{
+	memset(config->auth.username, 0, sizeof config->auth.username);
+	memset(config->auth.key, 0, sizeof config->auth.key);
+}
+
+/* Signs with a key that has nothing to do with what the message says. */
+static int signed_with(struct rig *rig, struct rig_client *client, enum stun_method method, const char *realm, struct bytes key)
+{
+	struct rig_message message;
+	rig_begin(&message, client, method);
+	stun_build_bytes(&message.builder, STUN_ATTR_USERNAME, bytes_of_string(client->username));
+	stun_build_bytes(&message.builder, STUN_ATTR_REALM, bytes_of_string(realm));
+	stun_build_bytes(&message.builder, STUN_ATTR_NONCE, bytes_of_string(client->nonce));
+	integrity_append(&message.builder, INTEGRITY_SHA1, key);
+	return rig_request_unsigned(rig, client, &message);
+}
+
+Test(authenticate, lets_nobody_in_where_no_user_is_configured)
+{
+	static const uint8_t zeros[LONG_TERM_KEY_SIZE];
+	struct rig *rig = rig_create_with(&(struct rig_options){.edit = no_user});
+	struct rig_client *client = rig_client(rig, 1);
+	client->username = "";
+	cr_assert_eq(rig_refresh(rig, client, 600), STUN_UNAUTHENTICATED);
+	cr_assert_eq(
+		signed_with(rig, client, STUN_REFRESH, "stunner.l7mp.io", bytes_of(zeros, sizeof zeros)), STUN_UNAUTHENTICATED);
+	rig_free(rig);
+}
+
+Test(authenticate, refuses_another_realm_even_if_the_key_is_right)
+{
+	struct rig *rig = rig_create();
+	struct rig_client *client = rig_client(rig, 1);
+	struct bytes key = bytes_of(rig->config->auth.key, LONG_TERM_KEY_SIZE);
+	for (unsigned i = 0; i < 2; i++) {
+		rig_refresh(rig, client, 600);
+		cr_assert_eq(signed_with(rig, client, STUN_REFRESH, "elsewhere", key), STUN_UNAUTHENTICATED);
+		cr_assert_neq(signed_with(rig, client, STUN_REFRESH, "stunner.l7mp.io", key), STUN_UNAUTHENTICATED);
+		cr_assert_eq(rig_allocate(rig, client), i == 0 ? STUN_OK : STUN_ALLOCATION_MISMATCH, "now with an allocation");
+	}
 	rig_free(rig);
 }
 

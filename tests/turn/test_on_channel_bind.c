@@ -34,7 +34,8 @@ Test(on_channel_bind, takes_every_number_of_the_range_and_no_other)
 	static const struct {
 		uint16_t number;
 		int expected;
-	} cases[] = {{0x0000, 400}, {0x3FFF, 400}, {0x4000, 0}, {0x4FFF, 0}, {0x5000, 0}, {0x7FFF, 0}, {0x8000, 400}, {0xFFFF, 400}};
+	} cases[] = {
+		{0x0000, 400}, {0x3FFF, 400}, {0x4000, 0}, {0x4FFF, 0}, {0x5000, 0}, {0x7FFF, 0}, {0x8000, 400}, {0xFFFF, 400}};
 	struct rig_client *client;
 	struct rig *rig = rig_with_allocation(&client);
 	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -91,7 +92,7 @@ Test(on_channel_bind, refuses_what_is_missing_malformed_or_forbidden_and_leaves_
 	stun_build_xor_addr(&message.builder, STUN_ATTR_XOR_PEER_ADDRESS, &peer);
 	cr_assert_eq(rig_request(rig, client, &message), STUN_BAD_REQUEST);
 
-	cr_assert_eq(rig_channel_bind(rig, client, 0x4000, addr_with_port(peer, 0)), STUN_BAD_REQUEST, "port 0");
+	cr_assert_eq(rig_channel_bind(rig, client, 0x4000, addr_with_port(peer, 0)), STUN_FORBIDDEN, "port 0");
 	cr_assert_eq(rig_channel_bind(rig, client, 0x4000, rig_peer_ipv6(1)), STUN_PEER_ADDRESS_FAMILY_MISMATCH);
 	cr_assert_eq(rig_channel_bind(rig, client, 0x4000, addr_ipv4(10, 0, 0, 1, 80)), STUN_FORBIDDEN);
 	cr_assert_eq(
@@ -176,7 +177,7 @@ Test(on_channel_bind, stops_at_the_limit_and_finds_every_channel)
 		cr_assert_eq(rig_channel_data(rig, client, (uint16_t)(0x4000 + i), "x"), FORWARD_TO_PEER);
 		cr_assert(addr_equal(&rig->forward.peer, &peer));
 		cr_assert_eq(rig_from_peer_text(rig, client, peer, "x"), FORWARD_TO_CLIENT);
-		cr_assert_eq(rig->forward.header[0] << 8 | rig->forward.header[1], 0x4000 + i);
+		cr_assert_eq(rig->forward.header[0] << 8 | rig->forward.header[1], 0x4000 + (int)i);
 		cr_assert_eq(rig_channel_bind(rig, client, (uint16_t)(0x4000 + i), peer), STUN_OK);
 	}
 	cr_assert_eq(rig_refresh(rig, client, 0), STUN_OK);

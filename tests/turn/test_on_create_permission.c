@@ -105,8 +105,10 @@ Test(on_create_permission, stops_at_the_limit_and_still_refreshes_what_there_is)
 	struct rig *rig = rig_create_with(&(struct rig_options){.allocations_max = 100});
 	struct rig_client *client = rig_client(rig, 1);
 	cr_assert_eq(rig_allocate(rig, client), STUN_OK);
-	for (unsigned i = 0; i < LIMIT_PERMISSIONS_PER_ALLOCATION; i++)
+	for (unsigned i = 1; i < LIMIT_PERMISSIONS_PER_ALLOCATION; i++)
 		cr_assert_eq(rig_create_permission(rig, client, rig_peer(i)), STUN_OK, "%u", i);
+	struct addr twice[2] = {rig_peer(0), addr_with_port(rig_peer(0), 9)};
+	cr_assert_eq(permit(rig, client, twice, 2), STUN_OK, "one more, named twice");
 	cr_assert_eq(permissions(rig), LIMIT_PERMISSIONS_PER_ALLOCATION);
 	uint64_t before = rig_digest(rig);
 	struct addr peers[2] = {rig_peer(3), addr_ipv4(198, 18, 0, 1, 0)};

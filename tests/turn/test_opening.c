@@ -205,7 +205,9 @@ Test(opening, leaks_nothing_when_half_of_a_pair_comes_too_late)
 	rig->hold = true;
 	rig_allocate_even(rig, client, true);
 	cr_assert_eq(rig->held_count, 1, "the upper port is asked for once the lower one is open");
+	rig->closes = 0;
 	rig_pass_s(rig, OPENING_LIFETIME_S + 1);
+	cr_assert_eq(rig->closes, 1, "and what was not asked for needs no closing");
 	rig_report(rig);
 	cr_assert_eq(rig_digest(rig), before);
 	rig_free(rig);
@@ -246,6 +248,7 @@ static const struct address_case address_cases[] = {
 	{"any: as arrived, behind NAT", "0.0.0.0", "192.0.2.200", NULL, false, "10.0.0.7", 0, "10.0.0.7", "192.0.2.200"},
 	{"any: over IPv6 loopback", "0.0.0.0", NULL, NULL, false, "::1", 0, "127.0.0.1", "127.0.0.1"},
 	{"any: over IPv6", "0.0.0.0", NULL, "192.0.2.44", false, "2001:db8::1", 0, "192.0.2.44", "192.0.2.44"},
+	{"any: arrived nobody knows where", "0.0.0.0", NULL, "192.0.2.44", false, "0.0.0.0", 0, "192.0.2.44", "192.0.2.44"},
 	{"any: over IPv6, no fallback", "0.0.0.0", NULL, NULL, false, "2001:db8::1", 440, NULL, NULL},
 	{"wildcard", "0.0.0.0", "192.0.2.200", NULL, true, "10.0.0.7", 0, "0.0.0.0", "192.0.2.200"},
 	{"wildcard, nothing advertised", "0.0.0.0", NULL, NULL, true, "10.0.0.7", 0, "0.0.0.0", "10.0.0.7"},

@@ -206,8 +206,24 @@ Test(relay, holds_every_packet_to_the_ports_of_its_route)
 		cr_assert_eq(rig_from_peer_text(rig, client, endpoint, "x"),
 			cases[i].admitted ? FORWARD_TO_CLIENT : DROP_PEER_REFUSED, "%zu", i);
 	}
-	cr_assert_eq(rig_send(rig, client, addr_with_port(peer, 5000), "x"), FORWARD_TO_PEER);
-	cr_assert_eq(rig->forward.cluster, 8);
+	rig_free(rig);
+}
+
+Test(relay, counts_each_packet_for_the_cluster_that_admits_its_port)
+{
+	struct rig *rig = rig_create();
+	struct rig_client *client = rig_client(rig, 1);
+	struct addr peer = addr_ipv4(198, 18, 0, 1, 5000);
+	static const uint16_t ports[] = {5000, 7000, 6000, 7000, 5000};
+	cr_assert_eq(rig_allocate(rig, client), STUN_OK);
+	cr_assert_eq(rig_create_permission(rig, client, peer), STUN_OK);
+	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+		unsigned cluster = ports[i] == 7000 ? 9 : 8;
+		cr_assert_eq(rig_send(rig, client, addr_with_port(peer, ports[i]), "x"), FORWARD_TO_PEER);
+		cr_assert_eq(rig->forward.cluster, cluster);
+		cr_assert_eq(rig_from_peer_text(rig, client, addr_with_port(peer, ports[i]), "x"), FORWARD_TO_CLIENT);
+		cr_assert_eq(rig->forward.cluster, cluster);
+	}
 	rig_free(rig);
 }
 

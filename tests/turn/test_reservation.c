@@ -46,6 +46,23 @@ Test(reservation, reaches_across_shards)
 	rig_free(rig);
 }
 
+static void behind_nat(struct turn_config *config)
+{
+	config->listeners[0].relay[RELAY_IPV4].bind = addr_ipv4(10, 0, 0, 7, 0);
+	config->listeners[0].relay[RELAY_IPV4].advertised = addr_ipv4(192, 0, 2, 200, 0);
+}
+
+Test(reservation, is_known_by_the_advertised_address)
+{
+	struct rig *rig = rig_create_with(&(struct rig_options){.cores = 2, .edit = behind_nat});
+	struct rig_client *rtp = rig_client(rig, 1), *rtcp = rig_client(rig, 2);
+	cr_assert_eq(rig_allocate_even(rig, rtp, true), STUN_OK);
+	cr_assert_eq(rig_allocate_reserved(rig, rtcp, rtp->token), STUN_OK);
+	struct addr expected = addr_ipv4(192, 0, 2, 200, (uint16_t)(rtp->relayed.port + 1));
+	cr_assert(addr_equal(&rtcp->relayed, &expected));
+	rig_free(rig);
+}
+
 Test(reservation, answers_a_retransmitted_claim_alike)
 {
 	struct rig *rig = rig_create_with(&(struct rig_options){.cores = 2});

@@ -244,6 +244,33 @@ Test(turn, cuts_removed_routes_when_told_to_revoke)
 	rig_free(rig);
 }
 
+static struct turn_config *with_port_7000_only(const struct rig *rig)
+{
+	struct turn_config *config = rig_config_copy(rig);
+	struct addr peers = addr_ipv4(198, 18, 0, 0, 0);
+	peer_policy_unref(config->listeners[0].policy);
+	config->listeners[0].policy = peer_policy_create();
+	cr_assert_eq(peer_policy_allow(config->listeners[0].policy, &peers, 16, 7000, 7000, 9), 0);
+	peer_policy_seal(config->listeners[0].policy);
+	return config;
+}
+
+Test(turn, holds_what_stays_to_the_new_ports_when_told_to_revoke)
+{
+	struct rig *rig = rig_create();
+	struct rig_client *client = rig_client(rig, 1);
+	struct addr peer = addr_ipv4(198, 18, 0, 1, 5000);
+	cr_assert_eq(rig_allocate(rig, client), STUN_OK);
+	cr_assert_eq(rig_channel_bind(rig, client, 0x4000, peer), STUN_OK);
+	rig_configure(rig, with_port_7000_only(rig), false);
+	cr_assert_eq(rig_channel_data(rig, client, 0x4000, "x"), FORWARD_TO_PEER);
+	rig_configure(rig, with_port_7000_only(rig), true);
+	rig_pass_ns(rig, 0);
+	cr_assert_eq(rig_channel_data(rig, client, 0x4000, "x"), DROP_PEER_REFUSED);
+	cr_assert_eq(rig_send(rig, client, addr_with_port(peer, 7000), "x"), FORWARD_TO_PEER);
+	rig_free(rig);
+}
+
 Test(turn, cuts_allocations_whose_credentials_are_revoked)
 {
 	struct rig *rig = rig_create();
