@@ -1,5 +1,6 @@
 /*
- * quickload - a closed-loop load on a TURN server: N flows, bursts of equal packets, a window of packets under way per flow. Prints one
+ * quickload - a closed-loop load on a TURN server: N flows, bursts of equal packets, a window of packets under way per flow. Prints
+ * one
  * JSON line: packets sent and delivered, seconds. The caller measures the server's run time meanwhile.
  *
  * One thread, pinned by the caller; talks to 127.0.0.1 only; ends by itself after --seconds.
@@ -31,7 +32,7 @@ struct options {
 
 struct flow {
 	struct turn_client client;
-	int peer;	       /* the peer's socket */
+	int peer;              /* the peer's socket */
 	int sender, receiver;  /* which of the two sends and which receives */
 	struct sockaddr_in to; /* where the sender sends (down: the relayed address) */
 	uint64_t sent, delivered;

@@ -1,6 +1,6 @@
 /*
- * machine - what this process may use of the machine: processors, memory, descriptors. Affinity and cgroups (v1 and v2) count, not what
- * the hardware has.
+ * machine - what this process may use of the machine: processors, memory, descriptors. Affinity and cgroups (v1 and v2) count, not
+ * what the hardware has.
  */
 #ifndef UTURN_SERVER_MACHINE_H
 #define UTURN_SERVER_MACHINE_H
@@ -20,8 +20,8 @@ void machine_read(const char *root, struct machine *ret_machine);
 uint32_t machine_raise_descriptors(void);
 
 /*
- * How many allocations this machine can hold: each takes a descriptor, a kernel socket and our own state. `wanted` 0 means as many as
- * possible. *ret_reason names what bounds it.
+ * How many allocations this machine can hold: each takes a descriptor, a kernel socket and our own state. `wanted` 0 means as many
+ * as possible. *ret_reason names what bounds it.
  */
 uint32_t machine_allocations_max(const struct machine *machine, unsigned shards, uint32_t wanted, const char **ret_reason);
 

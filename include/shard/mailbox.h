@@ -1,7 +1,8 @@
 /*
  * mailbox - what one thread tells a shard: a bounded queue of small messages.
  *
- * Everything that crosses shards goes through here; nothing on the packet path does. Full: mailbox_put is false and the sender copes.
+ * Everything that crosses shards goes through here; nothing on the packet path does. Full: mailbox_put is false and the sender
+ * copes.
  * Answers to claims always find room: places are kept for them, and a shard has no more than MAILBOX_ANSWERS claims under way.
  *
  * Threads: any number put, the shard alone takes.
@@ -39,8 +40,8 @@ struct message {
 			uint8_t from;           /* the claiming shard */
 			struct relay_ref relay; /* … and its name for the relay socket */
 			uint8_t token[RESERVATION_TOKEN_SIZE];
-			int fd;                 /* MESSAGE_CLAIMED */
-			struct addr bound;      /* MESSAGE_CLAIMED */
+			int fd;            /* MESSAGE_CLAIMED */
+			struct addr bound; /* MESSAGE_CLAIMED */
 		} claim;
 	};
 };

@@ -1,6 +1,6 @@
 /*
- * shard - one thread, one engine, one TURN core: the only place where I/O meets the protocol. It moves packets from the engine to the
- * core and performs what the core decides; it decides nothing itself.
+ * shard - one thread, one engine, one TURN core: the only place where I/O meets the protocol. It moves packets from the engine to
+ * the core and performs what the core decides; it decides nothing itself.
  *
  * Owns:    its thread, engine, core, the listeners' sockets given to it, and the relay sockets of its allocations.
  * Threads: functions here are called from the server's thread, unless they say otherwise.
@@ -28,13 +28,14 @@ uint32_t shard_shared_allocations(struct shard_shared *shared);
 struct shard_params {
 	uint8_t index;
 	uint8_t count;
-	int cpu;                       /* to pin the thread to; -1: do not */
+	int cpu; /* to pin the thread to; -1: do not */
 	struct engine_params engine;
-	uint32_t allocations_max;      /* of this shard */
+	uint32_t allocations_max;                    /* of this shard */
 	int relay_receive_buffer, relay_send_buffer; /* bytes */
 	struct shard_shared *shared;
-	struct turn_config *config;    /* a reference is taken */
-	/* Sockets of the listeners, by listener and family (RELAY_IPV4, RELAY_IPV6); -1: none. They are the shard's from now on, also on failure. */
+	struct turn_config *config; /* a reference is taken */
+	/* Sockets of the listeners, by listener and family (RELAY_IPV4, RELAY_IPV6); -1: none. They are the shard's from now on,
+	 * also on failure. */
 	int listeners[LIMIT_LISTENERS][RELAY_FAMILIES];
 	bool listener_bound[LIMIT_LISTENERS]; /* its sockets are bound to one address each, so answers need not name theirs */
 };
@@ -42,8 +43,8 @@ struct shard_params {
 struct shard;
 
 /*
- * Makes the shard's thread, which opens the engine and reports; returns once it has. 0 and *ret_shard, or a negative errno; *ret_reason
- * says why the engine is what it is, or what failed. Packets flow from shard_run on.
+ * Makes the shard's thread, which opens the engine and reports; returns once it has. 0 and *ret_shard, or a negative errno;
+ * *ret_reason says why the engine is what it is, or what failed. Packets flow from shard_run on.
  */
 int shard_start(const struct shard_params *params, struct shard **ret_shard, char ret_reason[static ENGINE_REASON_SIZE]);
 
@@ -54,7 +55,8 @@ void shard_run(struct shard *shard, struct shard *const *shards);
 bool shard_configure(struct shard *shard, struct turn_config *config, bool revoke);
 bool shard_drain(struct shard *shard);
 
-/* Stops the thread and waits for its end. Other shards may still send it messages, so stop all of them before freeing one. NULL is fine. */
+/* Ends the thread's loop and waits for that. Other shards may still send it messages, so stop all of them before freeing one.
+ * NULL is fine. */
 void shard_stop(struct shard *shard);
 /* Closes everything that a stopped shard held. Returns NULL. */
 struct shard *shard_free(struct shard *shard);
@@ -68,9 +70,9 @@ enum engine_kind shard_engine_kind(const struct shard *shard);
 /* Moves with every turn of the loop and at least once a second: liveness. */
 uint64_t shard_heartbeat_ns(const struct shard *shard);
 
-/* Asks a shard for its allocations that match, through its mailbox; waits at most two seconds. NULL username, ADDR_NONE client: any.
- * Returns how many match (at most `max` are written), or -ETIMEDOUT. */
-ssize_t shard_find_allocations(struct shard *shard, const char *username, const struct addr *client, struct allocation_info *ret_infos,
-			       size_t max);
+/* Asks a shard for its allocations that match, through its mailbox; waits at most two seconds. NULL username, ADDR_NONE client:
+ * any. Returns how many match (at most `max` are written), or -ETIMEDOUT. */
+ssize_t shard_find_allocations(
+	struct shard *shard, const char *username, const struct addr *client, struct allocation_info *ret_infos, size_t max);
 
 #endif

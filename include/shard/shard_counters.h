@@ -21,8 +21,8 @@ struct shard_counters {
 	struct traffic_counters clusters[LIMIT_CLUSTERS];
 	counter turn_time_buckets[TURN_TIME_BUCKETS]; /* not cumulative */
 	counter turn_time_sum_ns;
-	counter mailbox_full;           /* messages that found no room */
-	counter relay_sockets;          /* gauge */
+	counter mailbox_full;  /* messages that found no room */
+	counter relay_sockets; /* gauge */
 	counter relay_open_failures;
 };
 

@@ -12,16 +12,17 @@
 
 struct quota;
 
-/* total_max also bounds the table's size. NULL: no memory. */
-struct quota *quota_create(uint32_t total_max);
+/* `capacity` is how many allocations there can be at all; it also bounds the table's size. NULL: no memory. */
+struct quota *quota_create(uint32_t capacity);
 void quota_free(struct quota *quota);
 
 /* 0: no limit per user. Live allocations are never cut by a lower limit. */
 void quota_set_user_max(struct quota *quota, uint32_t user_max);
-/* Clipped to what quota_create was given. */
+/* What the operator allows all users together, clipped to what quota_create was given; 0: no more than that. */
 void quota_set_total_max(struct quota *quota, uint32_t total_max);
 
-enum quota_result { QUOTA_OK, QUOTA_USER_REACHED, QUOTA_TOTAL_REACHED };
+/* The first two are limits that somebody set (486), the third is what the machine can hold (508). */
+enum quota_result { QUOTA_OK, QUOTA_USER_REACHED, QUOTA_TOTAL_REACHED, QUOTA_CAPACITY_REACHED };
 enum quota_result quota_acquire(struct quota *quota, uint64_t user);
 void quota_release(struct quota *quota, uint64_t user);
 uint32_t quota_total(const struct quota *quota);

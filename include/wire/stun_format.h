@@ -29,8 +29,8 @@ enum {
 	STUN_USERNAME_SIZE_MAX = 508, /* RFC 8489 Section 14.3: less than 509 bytes */
 	CHANNEL_DATA_HEADER_SIZE = 4,
 	/*
-	 * RFC 8656 Section 12 ends the range at 0x4FFF, RFC 5766 Section 11 at 0x7FFF. Clients of the older one draw their numbers from all of
-	 * it, and nothing else that reaches a TURN listener starts with such a byte: docs/decisions/0007.
+	 * RFC 8656 Section 12 ends the range at 0x4FFF, RFC 5766 Section 11 at 0x7FFF. Clients of the older one draw their numbers
+	 * from all of it, and nothing else that reaches a TURN listener starts with such a byte: docs/decisions/0007.
 	 */
 	CHANNEL_NUMBER_MIN = 0x4000,
 	CHANNEL_NUMBER_MAX = 0x7FFF,

@@ -48,6 +48,21 @@ static void warn_if_clipped(const struct config *config, int granted)
 		granted, config->admin.listener_receive_buffer);
 }
 
+enum { BIND_TRIES = 20, BIND_PAUSE_MS = 50 };
+
+/* A process that used io_uring and has just ended may hold its port for some 100 ms more, until the kernel has torn its ring
+ * down. */
+static int open_group(
+	const struct addr *bind, const struct udp_socket_options *options, unsigned count, int fds[], int *ret_granted)
+{
+	int result = udp_socket_open_group(bind, options, count, fds, ret_granted);
+	for (unsigned try = 1; result == -EADDRINUSE && try < BIND_TRIES; try++) {
+		usleep(BIND_PAUSE_MS * 1000);
+		result = udp_socket_open_group(bind, options, count, fds, ret_granted);
+	}
+	return result;
+}
+
 /* One listener's sockets of one family. A family that the machine lacks may be missing when the bind address was not named. */
 static int open_family(struct server *server, struct shard_params params[], unsigned index, unsigned family)
 {
@@ -63,7 +78,7 @@ static int open_family(struct server *server, struct shard_params params[], unsi
 	};
 	int fds[SHARDS_MAX], granted = 0;
 	char text[ADDR_TEXT_SIZE];
-	int result = udp_socket_open_group(bind, &options, server->shard_count, fds, &granted);
+	int result = open_group(bind, &options, server->shard_count, fds, &granted);
 	if ((result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL) && !listener->bind_given && family == RELAY_IPV6) {
 		log_info(LOG_IO, "listener %s: this machine has no IPv6, IPv4 only", listener->name);
 		return 0;

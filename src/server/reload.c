@@ -1,6 +1,6 @@
 /*
- * reload - a new configuration while calls go on. What can change live does, what cannot is named and stays; a bad configuration changes
- * nothing.
+ * reload - a new configuration while calls go on. What can change live does, what cannot is named and stays; a bad configuration
+ * changes nothing.
  */
 #include <sched.h>
 #include <time.h>
@@ -31,6 +31,13 @@ struct turn_config *server_turn_config(struct server *server, const struct confi
 	return turn;
 }
 
+void server_set_quota(struct server *server, const struct config *config)
+{
+	/* A limit beyond what the machine holds is none: the machine's is reached first, and answered with 508 and not 486. */
+	uint32_t total = config->admin.allocations_max;
+	shard_shared_set_quota(server->shared, config->admin.user_quota, total > server->allocations_capacity ? 0 : total);
+}
+
 static void refuse(struct server *server, const char *cause)
 {
 	server->view.reloads_failed++;
@@ -43,10 +50,7 @@ static void take_up(struct server *server, struct config *config, struct turn_co
 	for (unsigned i = 0; i < server->shard_count; i++)
 		while (!shard_configure(server->shards[i], turn, config->revoke))
 			sched_yield();
-	uint32_t total = config->admin.allocations_max;
-	if (total == 0 || total > server->allocations_capacity)
-		total = server->allocations_capacity;
-	shard_shared_set_quota(server->shared, config->admin.user_quota, total);
+	server_set_quota(server, config);
 	log_configure(config->admin.loglevel, config->admin.log_format, NULL);
 	config_free(server->config);
 	server->config = config;

@@ -36,12 +36,15 @@ static int size_up(struct server *server)
 	return 0;
 }
 
-/* Clients are spread over the shards by chance, so each can hold more than its even share; the quota bounds all of them together. */
+/* Clients are spread over the shards by chance, so each can hold more than its even share; the quota bounds all of them
+ * together. */
 static uint32_t allocations_of_shard(const struct server *server)
 {
 	uint32_t even = server->allocations_capacity / server->shard_count;
 	uint32_t most = even + even / 2 + 64;
-	return server->shard_count == 1 || most > server->allocations_capacity ? server->allocations_capacity : most;
+	/* One more than there can be, so that it is the quota that refuses: it knows whose limit was reached. */
+	uint32_t all = server->allocations_capacity + 1;
+	return server->shard_count == 1 || most > all ? all : most;
 }
 
 static int start_shards(struct server *server, struct shard_params params[], struct turn_config *turn)
@@ -82,7 +85,7 @@ static int open_tables(struct server *server)
 	server->events = event_base_new();
 	if (server->registry == NULL || server->shared == NULL || server->events == NULL)
 		return fail("not enough memory to start");
-	shard_shared_set_quota(server->shared, server->config->admin.user_quota, server->allocations_capacity);
+	server_set_quota(server, server->config);
 	return 0;
 }
 

@@ -28,26 +28,29 @@ struct server {
 	int status; /* what the process ends with */
 
 	struct event_base *events;
-	struct server_ops *ops;	 /* HTTP endpoints */
+	struct server_ops *ops;  /* HTTP endpoints */
 	struct server_view view; /* what they show */
 	struct event *signals[3];
-	struct watch *watch;	    /* the configuration file's folder; NULL: no file */
+	struct watch *watch;        /* the configuration file's folder; NULL: no file */
 	struct event *drain_poll;   /* running while draining */
 	uint64_t drain_deadline_ns; /* 0: none */
 };
 
-/* listeners.c: opens the sockets of all listeners, `shard_count` of each, into the parameters of the shards. 0, or -1 after a log line.
- * On failure nothing stays open. */
+/* listeners.c: opens the sockets of all listeners, `shard_count` of each, into the parameters of the shards. 0, or -1 after a log
+ * line. On failure nothing stays open. */
 int listeners_open(struct server *server, struct shard_params params[]);
 
 /* reload.c: loads what the options name again; a bad one leaves everything as it was. */
 void server_reload(struct server *server, const char *cause);
+/* Limits that take effect on the next Allocate. */
+void server_set_quota(struct server *server, const struct config *config);
 /* The snapshot that the shards get; NULL after a log line. */
 struct turn_config *server_turn_config(struct server *server, const struct config *config);
 /* Logs each, as errors and warnings. */
 void log_problems(const struct config_problems *problems);
 
-/* watch.c: calls server_reload when the file changes, or what its folder's links lead to. NULL: no memory, or no inotify (logged). */
+/* watch.c: calls server_reload when the file changes, or what its folder's links lead to. NULL: no memory, or no inotify
+ * (logged). */
 struct watch *watch_start(struct server *server, const char *file);
 void watch_stop(struct watch *watch);
 

@@ -1,8 +1,8 @@
 /*
  * watch - notices that the configuration file has changed.
  *
- * The folder is watched, not the file: editors replace files, and a ConfigMap volume swaps the link `..data` that the file's own link
- * leads through. Events come in flurries, so the file is read once things have been quiet for a moment.
+ * The folder is watched, not the file: editors replace files, and a ConfigMap volume swaps the link `..data` that the file's own
+ * link leads through. Events come in flurries, so the file is read once things have been quiet for a moment.
  */
 #include <errno.h>
 #include <libgen.h>

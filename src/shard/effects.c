@@ -29,8 +29,8 @@ static void reply(struct shard *shard, const struct turn_effect *effect)
 	engine_send(shard->engine, &departure);
 }
 
-/* What the core still wants done, in its order: a slot that is closed may be opened again by the next effect. A reaction to an effect may
- * bring more; the core's own limit on tries bounds them. */
+/* What the core still wants done, in its order: a slot that is closed may be opened again by the next effect. A reaction to an
+ * effect may bring more; the core's own limit on tries bounds them. */
 enum { BACKLOG_MAX = 4 * TURN_EFFECTS_MAX };
 
 struct backlog {

@@ -1,6 +1,6 @@
 /*
- * query - a question about allocations that one thread asks and a shard answers. Both hold it: the one that lets go last frees it, so an
- * asker that gave up waiting leaves nothing dangling.
+ * query - a question about allocations that one thread asks and a shard answers. Both hold it: the one that lets go last frees it,
+ * so an asker that gave up waiting leaves nothing dangling.
  */
 #ifndef UTURN_SRC_SHARD_QUERY_H
 #define UTURN_SRC_SHARD_QUERY_H

@@ -113,6 +113,10 @@ static void *shard_main(void *context)
 			log_error(LOG_IO, "shard %u cannot receive on its listeners: %s", shard->params.index, strerror(-result));
 		shard_loop(shard);
 	}
+	/* Other shards may still wake this engine until all have stopped; then it is closed by the thread that opened it. */
+	sem_post(&shard->opened);
+	sem_wait(&shard->released);
+	engine_close(shard->engine);
 	return NULL;
 }
 
@@ -149,8 +153,10 @@ struct shard *shard_free(struct shard *shard)
 {
 	if (shard == NULL)
 		return NULL;
-	/* The thread that opened the engine has ended, so nobody else uses it. */
-	engine_close(shard->engine);
+	if (shard->open_result == 0 && shard->engine != NULL) {
+		sem_post(&shard->released);
+		pthread_join(shard->thread, NULL);
+	}
 	close_listeners(shard);
 	refuse_mail(shard);
 	if (shard->turn != NULL) {
@@ -219,7 +225,7 @@ void shard_stop(struct shard *shard)
 		while (!shard_tell(shard, &(struct message){.kind = MESSAGE_STOP}))
 			sched_yield();
 	}
-	pthread_join(shard->thread, NULL);
+	sem_wait(&shard->opened);
 }
 
 const struct shard_counters *shard_counters(const struct shard *shard)

@@ -1,6 +1,7 @@
 /*
  * shard_state - what a shard holds, and the functions its files offer each other. The files in the order of a packet's life:
- * loop, from_client or from_peer, effects, relay_sockets; beside them messages (what other threads ask for) and shard (birth and end).
+ * loop, from_client or from_peer, effects, relay_sockets; beside them messages (what other threads ask for) and shard (birth and
+ * end).
  */
 #ifndef UTURN_SRC_SHARD_SHARD_STATE_H
 #define UTURN_SRC_SHARD_SHARD_STATE_H
@@ -64,7 +65,8 @@ struct shard {
 
 	/* Birth and end. */
 	pthread_t thread;
-	sem_t opened, released; /* engine opened (or failed); allowed to run */
+	sem_t opened,
+		released; /* posted by the thread: engine opened (or failed), loop ended; to the thread: run, close the engine */
 	int open_result;
 	char *open_reason; /* the starter's buffer */
 	_Atomic uint64_t heartbeat_ns;

@@ -1,6 +1,6 @@
 /*
- * shared - what the shards of a process share: quotas, live relay ports, the limiter of unauthenticated answers. Used when allocations
- * come and go, never on the packet path (but for loads of the port table).
+ * shared - what the shards of a process share: quotas, live relay ports, the limiter of unauthenticated answers. Used when
+ * allocations come and go, never on the packet path (but for loads of the port table).
  */
 #ifndef UTURN_SRC_SHARD_SHARED_H
 #define UTURN_SRC_SHARD_SHARED_H

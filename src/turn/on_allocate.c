@@ -175,7 +175,10 @@ enum stun_error on_allocate(struct request *request)
 		return draining(request);
 	if (!capacity(t, &ask))
 		return refuse_capacity(t);
-	if (t->hooks.quota_acquire(t->hooks.context, request->user) != QUOTA_OK)
+	enum quota_result quota = t->hooks.quota_acquire(t->hooks.context, request->user);
+	if (quota == QUOTA_CAPACITY_REACHED)
+		return refuse_capacity(t);
+	if (quota != QUOTA_OK)
 		return STUN_ALLOCATION_QUOTA_REACHED;
 
 	a = allocation_create(t, request);

@@ -11,21 +11,22 @@ struct user {
 
 /* Open addressing with linear probing; the table is never more than half full. */
 struct quota {
-	uint32_t total, total_max, total_bound;
+	uint32_t total, capacity;
+	uint32_t total_max; /* 0: none */
 	uint32_t user_max;
 	size_t mask; /* places - 1 */
 	struct user users[];
 };
 
-struct quota *quota_create(uint32_t total_max)
+struct quota *quota_create(uint32_t capacity)
 {
 	size_t places = 2;
-	while (places < (size_t)total_max * 2)
+	while (places < (size_t)capacity * 2)
 		places *= 2;
 	struct quota *quota = calloc(1, sizeof *quota + places * sizeof quota->users[0]);
 	if (!quota)
 		return NULL;
-	quota->total_max = quota->total_bound = total_max;
+	quota->capacity = capacity;
 	quota->mask = places - 1;
 	return quota;
 }
@@ -42,7 +43,7 @@ void quota_set_user_max(struct quota *quota, uint32_t user_max)
 
 void quota_set_total_max(struct quota *quota, uint32_t total_max)
 {
-	quota->total_max = total_max < quota->total_bound ? total_max : quota->total_bound;
+	quota->total_max = total_max < quota->capacity ? total_max : quota->capacity;
 }
 
 /* The user's place, or the free one where it belongs. */
@@ -73,8 +74,10 @@ enum quota_result quota_acquire(struct quota *quota, uint64_t user)
 	struct user *u = &quota->users[find(quota, user)];
 	if (quota->user_max && u->allocations >= quota->user_max)
 		return QUOTA_USER_REACHED;
-	if (quota->total >= quota->total_max)
+	if (quota->total_max && quota->total >= quota->total_max)
 		return QUOTA_TOTAL_REACHED;
+	if (quota->total >= quota->capacity)
+		return QUOTA_CAPACITY_REACHED;
 	u->hash = user;
 	u->allocations++;
 	quota->total++;

@@ -136,6 +136,7 @@ struct rig *rig_create_with(const struct rig_options *options)
 	rig->quota = quota_create(options->total_max == 0 ? 1000 : options->total_max);
 	rig->limiter = unauth_limiter_create(&(struct siphash_key){.k0 = 3, .k1 = 4});
 	assert(rig->ports != NULL && rig->quota != NULL && rig->limiter != NULL);
+	quota_set_total_max(rig->quota, options->total_max);
 	quota_set_user_max(rig->quota, options->user_max);
 	rig->config = config_default();
 	if (options->edit != NULL)

@@ -7,6 +7,7 @@ static struct quota *quota_of(uint32_t total_max, uint32_t user_max)
 {
 	struct quota *quota = quota_create(total_max);
 	cr_assert_not_null(quota);
+	quota_set_total_max(quota, total_max);
 	quota_set_user_max(quota, user_max);
 	return quota;
 }
@@ -81,10 +82,24 @@ Test(quota, the_total_cannot_be_raised_beyond_its_table)
 	quota_free(quota);
 }
 
+Test(quota, tells_the_operators_limit_from_what_the_machine_holds)
+{
+	struct quota *quota = quota_of(4, 0);
+	quota_set_total_max(quota, 2);
+	cr_expect_eq(quota_acquire(quota, 1), QUOTA_OK);
+	cr_expect_eq(quota_acquire(quota, 2), QUOTA_OK);
+	cr_expect_eq(quota_acquire(quota, 3), QUOTA_TOTAL_REACHED);
+	quota_set_total_max(quota, 0);
+	cr_expect_eq(quota_acquire(quota, 3), QUOTA_OK);
+	cr_expect_eq(quota_acquire(quota, 4), QUOTA_OK);
+	cr_expect_eq(quota_acquire(quota, 5), QUOTA_CAPACITY_REACHED);
+	quota_free(quota);
+}
+
 Test(quota, of_none_refuses_all)
 {
 	struct quota *quota = quota_of(0, 0);
-	cr_expect_eq(quota_acquire(quota, 7), QUOTA_TOTAL_REACHED);
+	cr_expect_eq(quota_acquire(quota, 7), QUOTA_CAPACITY_REACHED);
 	quota_free(quota);
 }
 

@@ -94,8 +94,7 @@ Test(framing, what_is_neither_stun_nor_channel_data_is_invalid_at_once)
 		size_t size;
 	} cases[] = {
 		{"\x16", 1},                             /* TLS */
-		{"POST", 4},                             /* HTTP */
-		{"\x50\x00\x00\x00", 4},                 /* a reserved channel number, RFC 8656 Section 12 */
+		{"\x80\x00\x00\x00", 4},                 /* RTP: beyond the channel numbers */
 		{"\x04", 1},                             /* no STUN type */
 		{"\xff", 1},                             /* nothing */
 		{"\x00\x01\x00\x01", 4},                 /* a STUN length that is no multiple of four */
