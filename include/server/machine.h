@@ -23,7 +23,8 @@ uint32_t machine_raise_descriptors(void);
  * How many allocations this machine can hold: each takes a descriptor, a kernel socket and our own state. `wanted` 0 means as many
  * as possible. *ret_reason names what bounds it.
  */
-uint32_t machine_allocations_max(const struct machine *machine, unsigned shards, uint32_t wanted, const char **ret_reason);
+uint32_t machine_allocations_max(
+	const struct machine *machine, unsigned shards, unsigned listeners, uint32_t wanted, const char **ret_reason);
 
 /* Receive buffers of each shard: fewer where memory is tight. A power of two. */
 uint32_t machine_receive_buffers(const struct machine *machine, unsigned shards);

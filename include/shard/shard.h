@@ -37,7 +37,7 @@ struct shard_params {
 	/* Sockets of the listeners, by listener and family (RELAY_IPV4, RELAY_IPV6); -1: none. They are the shard's from now on,
 	 * also on failure. */
 	int listeners[LIMIT_LISTENERS][RELAY_FAMILIES];
-	bool listener_bound[LIMIT_LISTENERS]; /* its sockets are bound to one address each, so answers need not name theirs */
+	bool listener_bound[LIMIT_LISTENERS][RELAY_FAMILIES]; /* bound to one address, so answers need not name theirs */
 };
 
 struct shard;

@@ -18,8 +18,14 @@ enum {
 	LIMIT_PERMISSIONS_PER_ALLOCATION_MEAN = 8,
 	LIMIT_CHANNELS_PER_ALLOCATION_MEAN = 8,
 
-	/* Unclaimed EVEN-PORT reservations of a shard. Beyond it: 508. */
+	/* Unclaimed EVEN-PORT reservations of a shard, each with a socket of its own: this many, and no more than one for eight
+	 * allocations that the shard can hold. Beyond it: 508. */
 	LIMIT_RESERVATIONS = 256,
+	LIMIT_ALLOCATIONS_PER_RESERVATION = 8,
+
+	/* Permissions and channels that a shard has room for however few allocations it may hold, so that one of them cannot
+	 * take all. */
+	LIMIT_TABLE_MIN = 16384,
 
 	/* Random relay ports that are tried for one allocation before its range is searched from a random place on. */
 	LIMIT_PORT_TRIES = 16,

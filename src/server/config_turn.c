@@ -54,6 +54,11 @@ static int refuse_listener(struct peer_policy *policy, const struct config_liste
 		if (error == 0 && advertised.family != ADDR_NONE)
 			error = peer_policy_own_endpoint(policy, &advertised);
 	}
+	struct addr public;
+	if (error == 0 && addr_parse_ip(listener->public_address, &public)) {
+		public.port = listener->public_port != 0 ? listener->public_port : listener->port;
+		error = peer_policy_own_endpoint(policy, &public);
+	}
 	return error;
 }
 

@@ -91,7 +91,7 @@ static int open_family(struct server *server, struct shard_params params[], unsi
 	warn_if_clipped(server->config, granted);
 	for (unsigned shard = 0; shard < server->shard_count; shard++) {
 		params[shard].listeners[index][family] = fds[shard];
-		params[shard].listener_bound[index] = !addr_is_any(bind);
+		params[shard].listener_bound[index][family] = !addr_is_any(bind);
 	}
 	log_info(LOG_IO, "listener %s: UDP %s", listener->name, addr_format(bind, text));
 	return 0;

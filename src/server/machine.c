@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "turn/config.h"
+
 enum { CGROUP_PATH_SIZE = 4096, CGROUP_FILE_SIZE = 5120 };
 
 /* The path of this process in the hierarchy of `controller` (version 1) or in the unified one (NULL). False if there is none. */
@@ -170,20 +172,34 @@ enum {
 	BYTES_FIXED = 12 * 1024 * 1024,
 	/* Receive buffers' share that a shard comes to use under load. */
 	BYTES_PER_SHARD = 4 * 1024 * 1024,
-	/* Beside relay sockets: standard streams, HTTP, rings, listeners. */
-	DESCRIPTORS_FIXED = 64,
-	DESCRIPTORS_PER_SHARD = 16,
+	/* Beside relay sockets: standard streams, inotify, the event loop, and the connections that HTTP accepts. */
+	DESCRIPTORS_FIXED = 160,
+	/* A ring, an event descriptor; listeners come on top. */
+	DESCRIPTORS_PER_SHARD = 8,
 	/* More than this no port range gives. */
 	ALLOCATIONS_MAX = 131072,
 	ALLOCATIONS_MIN = 16,
 };
 
-uint32_t machine_allocations_max(const struct machine *machine, unsigned shards, uint32_t wanted, const char **ret_reason)
+/* Descriptors left for allocations once everything else has its own. */
+static uint64_t descriptors_left(const struct machine *machine, unsigned shards, unsigned listeners)
+{
+	uint64_t reserved = DESCRIPTORS_FIXED + (uint64_t)shards * (DESCRIPTORS_PER_SHARD + RELAY_FAMILIES * listeners);
+	uint64_t left = machine->descriptors > reserved ? machine->descriptors - reserved : 0;
+	/* Clients are spread unevenly, so the shards' tables, and with them their reservations, are half again as large as the
+	 * even share. */
+	uint64_t reservations = left * 3 / (2 * LIMIT_ALLOCATIONS_PER_RESERVATION) + shards;
+	if (reservations > (uint64_t)LIMIT_RESERVATIONS * shards)
+		reservations = (uint64_t)LIMIT_RESERVATIONS * shards;
+	return left > reservations ? left - reservations : 0;
+}
+
+uint32_t machine_allocations_max(
+	const struct machine *machine, unsigned shards, unsigned listeners, uint32_t wanted, const char **ret_reason)
 {
 	uint64_t bound = wanted > 0 ? wanted : ALLOCATIONS_MAX;
 	*ret_reason = wanted > 0 ? "the configuration" : "the number of ports";
-	uint64_t reserved = DESCRIPTORS_FIXED + (uint64_t)DESCRIPTORS_PER_SHARD * shards;
-	uint64_t by_descriptors = machine->descriptors > reserved ? machine->descriptors - reserved : 0;
+	uint64_t by_descriptors = descriptors_left(machine, shards, listeners);
 	if (by_descriptors < bound) {
 		bound = by_descriptors;
 		*ret_reason = "the descriptor limit (ulimit -n)";

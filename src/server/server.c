@@ -27,8 +27,8 @@ static int size_up(struct server *server)
 	if (server->shard_count > SHARDS_MAX)
 		server->shard_count = SHARDS_MAX;
 	const char *bound;
-	uint32_t most =
-		machine_allocations_max(&server->machine, server->shard_count, server->config->admin.allocations_max, &bound);
+	uint32_t most = machine_allocations_max(&server->machine, server->shard_count, (unsigned)server->config->listener_count,
+		server->config->admin.allocations_max, &bound);
 	if (most == 0)
 		return fail("too few descriptors to relay anything: raise the limit (ulimit -n) to 1024 or more");
 	server->allocations_capacity = most;
@@ -66,7 +66,9 @@ static int start_shards(struct server *server, struct shard_params params[], str
 		int result = shard_start(p, &server->shards[i], reason);
 		if (result < 0) {
 			server->shard_count = i;
-			log_error(LOG_IO, "engine %s cannot start: %s", engine_name(engine), reason);
+			log_error(LOG_IO, "engine %s cannot start: %s: %s", engine_name(engine), reason,
+				engine == ENGINE_IO_URING ? "allow io_uring, or set admin.engine to auto"
+							  : "check the limits on memory and descriptors");
 			return -1;
 		}
 		if (i == 0)
@@ -93,10 +95,12 @@ static void on_signal(evutil_socket_t signal, short what, void *context)
 {
 	(void)what;
 	struct server *server = context;
-	if (signal == SIGHUP)
+	if (signal != SIGHUP)
+		server_drain(server);
+	else if (server->options->file != NULL)
 		server_reload(server, "SIGHUP");
 	else
-		server_drain(server);
+		log_info(LOG_CONFIG, "SIGHUP: there is no configuration file to read again");
 }
 
 static int catch_signals(struct server *server)

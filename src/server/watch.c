@@ -27,7 +27,7 @@ struct watch {
 /* Other files in the folder are no business of ours; `..data` is what a ConfigMap volume swaps. */
 static bool concerns_us(const struct watch *watch, const struct inotify_event *event)
 {
-	return event->len == 0 || strcmp(event->name, watch->name) == 0 || strcmp(event->name, "..data") == 0;
+	return event->len > 0 && (strcmp(event->name, watch->name) == 0 || strcmp(event->name, "..data") == 0);
 }
 
 static void on_changed(evutil_socket_t fd, short what, void *context)
@@ -45,6 +45,8 @@ static void on_changed(evutil_socket_t fd, short what, void *context)
 		for (char *p = buffer.bytes; p < buffer.bytes + size; p += sizeof *event + event->len) {
 			event = (const struct inotify_event *)(void *)p;
 			ours |= concerns_us(watch, event);
+			if (event->mask & IN_IGNORED)
+				log_warn(LOG_CONFIG, "the configuration file's folder is gone: changes take a SIGHUP from now on");
 		}
 	}
 	struct timeval settle = {.tv_usec = SETTLE_MS * 1000};

@@ -8,6 +8,7 @@
 static void reply(struct shard *shard, const struct turn_effect *effect)
 {
 	const struct flow *flow = &effect->flow;
+	unsigned family = family_index(&flow->client);
 	if (shard->replies_used + effect->reply.size > REPLY_ARENA_SIZE) {
 		engine_flush(shard->engine);
 		shard->replies_used = 0;
@@ -17,11 +18,11 @@ static void reply(struct shard *shard, const struct turn_effect *effect)
 	shard->replies_used += effect->reply.size;
 
 	struct departure departure = {
-		.socket = shard->listeners[flow->listener][family_index(&flow->client)].socket,
+		.socket = shard->listeners[flow->listener][family].socket,
 		.to = flow->client,
 		.payload = bytes_of(copy, effect->reply.size),
 	};
-	if (!shard->listener_bound[flow->listener])
+	if (!shard->listener_bound[flow->listener][family])
 		departure.from = flow->local;
 	struct traffic_counters *traffic = &shard->counters->listeners[flow->listener];
 	counter_add(&traffic->tx_packets, 1);

@@ -9,8 +9,9 @@ static void forward_to_client(struct shard *shard, const struct received *receiv
 {
 	const struct turn_forward *forward = &shard->out.forward;
 	const struct flow *flow = forward->flow;
+	unsigned family = family_index(&flow->client);
 	struct departure departure = {
-		.socket = shard->listeners[flow->listener][family_index(&flow->client)].socket,
+		.socket = shard->listeners[flow->listener][family].socket,
 		.to = flow->client,
 		.tos = received->tos,
 		.header_size = forward->header_size,
@@ -20,7 +21,7 @@ static void forward_to_client(struct shard *shard, const struct received *receiv
 		/* Only the first segment of an aggregate has free room in front of it. */
 		.headroom_end = first ? (uint8_t *)(uintptr_t)forward->payload.data : NULL,
 	};
-	if (!shard->listener_bound[flow->listener])
+	if (!shard->listener_bound[flow->listener][family])
 		departure.from = flow->local;
 	size_t size = (size_t)forward->header_size + forward->payload.size + forward->padding;
 	struct traffic_counters *traffic = &shard->counters->listeners[flow->listener];

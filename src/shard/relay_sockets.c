@@ -59,6 +59,8 @@ void relay_open(struct shard *shard, const struct turn_effect *effect)
 {
 	int result = start_relay(shard, effect);
 	if (result == 0) {
+		char text[ADDR_TEXT_SIZE];
+		log_debug(LOG_TURN, "relay socket %u opened on %s", effect->relay.index, addr_format(&effect->address, text));
 		turn_relay_opened(shard->turn, effect->relay, &effect->address, &shard->now, &shard->out);
 		return;
 	}
@@ -73,6 +75,7 @@ void relay_close(struct shard *shard, struct relay_ref relay)
 	struct relay_socket *socket = &shard->relays[relay.index];
 	if (socket->generation != relay.generation || socket->state == RELAY_ABSENT)
 		return;
+	log_debug(LOG_TURN, "relay socket %u closed", relay.index);
 	if (socket->state == RELAY_RECEIVING)
 		engine_remove(shard->engine, socket->socket);
 	else

@@ -61,11 +61,11 @@ static int create_core(struct shard *shard)
 static int add_listeners(struct shard *shard)
 {
 	for (unsigned listener = 0; listener < LIMIT_LISTENERS; listener++) {
-		shard->listener_bound[listener] = shard->params.listener_bound[listener];
 		for (unsigned family = 0; family < RELAY_FAMILIES; family++) {
 			struct listener_socket *socket = &shard->listeners[listener][family];
 			int fd = shard->params.listeners[listener][family];
 			socket->socket = SOCKET_NONE;
+			shard->listener_bound[listener][family] = shard->params.listener_bound[listener][family];
 			if (fd < 0)
 				continue;
 			shard->params.listeners[listener][family] = -1;

@@ -49,7 +49,7 @@ struct shard {
 	struct relay_socket *relays;
 	struct moment now;
 	struct listener_socket listeners[LIMIT_LISTENERS][RELAY_FAMILIES];
-	bool listener_bound[LIMIT_LISTENERS];
+	bool listener_bound[LIMIT_LISTENERS][RELAY_FAMILIES];
 	struct turn_out out;
 
 	/* Used when allocations come and go. */

@@ -96,7 +96,10 @@ static enum stun_error read_families(const struct request *request, struct alloc
 		(has_additional && additional != ADDR_IPV6))
 		return STUN_BAD_REQUEST;
 
-	ask->family = requested == ADDR_NONE ? ADDR_IPV4 : requested;
+	/* A client that names no family is given what there is: IPv4 by the RFC, IPv6 from a relay that has no other (decision
+	 * 0009). */
+	bool only_ipv6 = requested == ADDR_NONE && !offers(request, ADDR_IPV4);
+	ask->family = requested != ADDR_NONE ? requested : only_ipv6 ? ADDR_IPV6 : ADDR_IPV4;
 	if (has_additional) {
 		bool ipv4 = offers(request, ADDR_IPV4);
 		ask->family = ipv4 ? ADDR_IPV4 : ADDR_IPV6;

@@ -36,6 +36,7 @@ static const char *const deny_list[] = {
 	/* IANA IPv6 special-purpose addresses, the former site-local ones (RFC 3879), multicast. */
 	"::",
 	"::1",
+	"::ffff:0:0:0/96", /* RFC 2765: IPv4-translated */
 	"64:ff9b::/96",
 	"64:ff9b:1::/48",
 	"100::/64",

@@ -16,16 +16,28 @@
 /* How many timers one turn_expire looks at: an allocation that ends may take 512 other things with it. */
 enum { EXPIRE_TIMERS_MAX = 64 };
 
+static uint32_t reservations_of(uint32_t allocations_max)
+{
+	uint32_t most = allocations_max / LIMIT_ALLOCATIONS_PER_RESERVATION + 1;
+	return most < LIMIT_RESERVATIONS ? most : LIMIT_RESERVATIONS;
+}
+
+static uint32_t at_least(uint32_t least, uint32_t value)
+{
+	return value < least ? least : value;
+}
+
 static int tables_init(struct turn *t, uint32_t allocations_max)
 {
-	uint32_t permissions_max = allocations_max * LIMIT_PERMISSIONS_PER_ALLOCATION_MEAN;
-	uint32_t channels_max = allocations_max * LIMIT_CHANNELS_PER_ALLOCATION_MEAN;
+	uint32_t permissions_max = at_least(LIMIT_TABLE_MIN, allocations_max * LIMIT_PERMISSIONS_PER_ALLOCATION_MEAN);
+	uint32_t channels_max = at_least(LIMIT_TABLE_MIN, allocations_max * LIMIT_CHANNELS_PER_ALLOCATION_MEAN);
+	uint32_t reservations_max = reservations_of(allocations_max);
 	int errors = 0;
 	errors |= pool_init(&t->allocations, sizeof(struct allocation), allocations_max);
 	errors |= pool_init(&t->permissions, sizeof(struct permission), permissions_max);
 	errors |= pool_init(&t->channels, sizeof(struct channel), channels_max);
-	errors |= pool_init(&t->relays, sizeof(struct relay), allocations_max + LIMIT_RESERVATIONS);
-	errors |= pool_init(&t->reservations, sizeof(struct reservation), LIMIT_RESERVATIONS);
+	errors |= pool_init(&t->relays, sizeof(struct relay), allocations_max + reservations_max);
+	errors |= pool_init(&t->reservations, sizeof(struct reservation), reservations_max);
 	errors |= map_init(&t->flows, allocations_max);
 	errors |= map_init(&t->permissions_far, permissions_max);
 	errors |= map_init(&t->channels_far_number, channels_max);

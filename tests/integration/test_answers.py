@@ -193,6 +193,13 @@ def answers_leave_from_the_address_asked(t):
         assert packet is not None and packet.data == b"to the client", f"relayed through {address}: {packet}"
 
 
+@case(shards=(1,))
+def answers_leave_from_the_address_asked_where_one_family_is_bound_to_one(t):
+    relay = t.relay(listener={"bind_address": ["0.0.0.0", "::1"]})
+    for address in ("127.0.0.5", "::1"):
+        t.client(relay, server=(address, relay.port)).exchange(stun.encode(stun.BINDING, stun.REQUEST, []))
+
+
 @case(timeout=30)
 def unauthenticated_answers_are_limited_per_source(t):
     relay = t.relay()

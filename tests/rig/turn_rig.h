@@ -16,7 +16,7 @@
 #include "turn/turn.h"
 #include "wire/stun_view.h"
 
-enum { RIG_CORES = 2, RIG_CLIENTS = 64, RIG_SOCKETS = 1024, RIG_EFFECTS = 64 };
+enum { RIG_CORES = 2, RIG_CLIENTS = 80, RIG_SOCKETS = 1024, RIG_EFFECTS = 64 };
 
 /* What requests return besides error codes. */
 enum { RIG_NO_ANSWER = -1 };

@@ -88,7 +88,9 @@ static bool admits(const struct turn_config *t, unsigned listener, const char *i
 
 #define TWO_LISTENERS                                                                                                              \
 	"{\"version\":\"v1\",\"admin\":{\"metrics_endpoint\":\"http://:8080\"},\"auth\":{\"type\":\"none\"},\"listeners\":["       \
-	"{\"name\":\"a\",\"port\":3478,\"advertised_address\":\"198.51.100.1\",\"routes\":[\"pods\"]},"                            \
+	"{\"name\":\"a\",\"port\":3478,\"advertised_address\":\"198.51.100.1\",\"public_address\":\"198.51.100.3\",\"public_"      \
+	"port\":443,"                                                                                                              \
+	"\"routes\":[\"pods\"]},"                                                                                                  \
 	"{\"name\":\"b\",\"port\":3479,\"bind_address\":\"127.0.0.1\",\"routes\":[\"all\",\"tcp\"]}],\"clusters\":["               \
 	"{\"name\":\"pods\",\"endpoints\":[\"10.0.0.0/8:<1000-2000>\",\"192.0.2.0/24\",\"198.51.100.0/24\",\"fd00::/8\"]},"        \
 	"{\"name\":\"all\",\"endpoints\":[\"0.0.0.0/0\",\"127.0.0.0/"                                                              \
@@ -119,6 +121,8 @@ Test(config_turn, refuses_its_own_listeners_and_http_ports_on_every_address)
 		bool admitted;
 	} peers[] = {
 		{"192.0.2.7", 3478, false},                              /* a listener, on an own address */
+		{"198.51.100.3", 443, false},                            /* its public address and port */
+		{"198.51.100.3", 444, true},                             /* the public address, another port */
 		{"192.0.2.7", 8080, false},                              /* metrics */
 		{"192.0.2.7", 8086, false},                              /* health */
 		{"192.0.2.7", 9999, true},                               /* no port of ours */

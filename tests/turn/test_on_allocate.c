@@ -190,13 +190,26 @@ Test(on_allocate, refuses_a_family_that_the_listener_does_not_offer)
 	struct rig *rig = rig_create_with(&(struct rig_options){.edit = ipv6_only});
 	struct rig_client *client = rig_client(rig, 1);
 	uint64_t before = rig_digest(rig);
-	cr_assert_eq(rig_allocate(rig, client), STUN_ADDRESS_FAMILY_NOT_SUPPORTED, "IPv4 is what is meant without the attribute");
 	cr_assert_eq(rig_allocate_family(rig, client, STUN_FAMILY_IPV4), STUN_ADDRESS_FAMILY_NOT_SUPPORTED);
 	cr_assert_eq(rig_digest(rig), before);
 	cr_assert_eq(rig_allocate_family(rig, client, STUN_FAMILY_IPV6), STUN_OK);
 	rig_free(rig);
 	rig = rig_create_with(&(struct rig_options){.edit = ipv4_only});
 	cr_assert_eq(rig_allocate_family(rig, rig_client(rig, 1), STUN_FAMILY_IPV6), STUN_ADDRESS_FAMILY_NOT_SUPPORTED);
+	rig_free(rig);
+}
+
+Test(on_allocate, gives_what_there_is_to_clients_that_name_no_family)
+{
+	struct rig *rig = rig_create();
+	struct rig_client *client = rig_client(rig, 1);
+	cr_assert_eq(rig_allocate(rig, client), STUN_OK);
+	cr_assert_eq(client->relayed.family, ADDR_IPV4);
+	rig_free(rig);
+	rig = rig_create_with(&(struct rig_options){.edit = ipv6_only});
+	client = rig_client(rig, 1);
+	cr_assert_eq(rig_allocate(rig, client), STUN_OK);
+	cr_assert_eq(client->relayed.family, ADDR_IPV6);
 	rig_free(rig);
 }
 

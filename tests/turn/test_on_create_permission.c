@@ -127,15 +127,35 @@ Test(on_create_permission, stops_at_the_limit_and_still_refreshes_what_there_is)
 
 Test(on_create_permission, is_bounded_by_what_the_core_has_for_all)
 {
-	struct rig *rig = rig_create_with(&(struct rig_options){.allocations_max = 2});
-	struct rig_client *client = rig_client(rig, 1), *other = rig_client(rig, 2);
-	cr_assert_eq(rig_allocate(rig, client), STUN_OK);
+	enum { GREEDY = LIMIT_TABLE_MIN / LIMIT_PERMISSIONS_PER_ALLOCATION };
+	struct rig *rig = rig_create_with(&(struct rig_options){.allocations_max = GREEDY + 1});
+	for (unsigned c = 0; c < GREEDY; c++) {
+		struct rig_client *client = rig_client(rig, c + 1);
+		cr_assert_eq(rig_allocate(rig, client), STUN_OK);
+		for (unsigned i = 0; i < LIMIT_PERMISSIONS_PER_ALLOCATION; i += LIMIT_PEERS_PER_REQUEST) {
+			struct addr peers[LIMIT_PEERS_PER_REQUEST];
+			for (unsigned p = 0; p < LIMIT_PEERS_PER_REQUEST; p++)
+				peers[p] = rig_peer(i + p);
+			cr_assert_eq(permit(rig, client, peers, LIMIT_PEERS_PER_REQUEST), STUN_OK);
+		}
+	}
+	struct rig_client *other = rig_client(rig, GREEDY + 1);
 	cr_assert_eq(rig_allocate(rig, other), STUN_OK);
-	for (unsigned i = 0; i < 2 * LIMIT_PERMISSIONS_PER_ALLOCATION_MEAN; i++)
-		cr_assert_eq(rig_create_permission(rig, client, rig_peer(i)), STUN_OK);
 	uint64_t before = rig_digest(rig);
 	cr_assert_eq(rig_create_permission(rig, other, rig_peer(1)), STUN_INSUFFICIENT_CAPACITY);
 	cr_assert_eq(rig_digest(rig), before);
+	rig_free(rig);
+}
+
+Test(on_create_permission, of_one_client_cannot_take_all_that_a_small_relay_has)
+{
+	struct rig *rig = rig_create_with(&(struct rig_options){.allocations_max = 2});
+	struct rig_client *greedy = rig_client(rig, 1), *other = rig_client(rig, 2);
+	cr_assert_eq(rig_allocate(rig, greedy), STUN_OK);
+	cr_assert_eq(rig_allocate(rig, other), STUN_OK);
+	for (unsigned i = 0; i < LIMIT_PERMISSIONS_PER_ALLOCATION; i++)
+		cr_assert_eq(rig_create_permission(rig, greedy, rig_peer(i)), STUN_OK);
+	cr_assert_eq(rig_create_permission(rig, other, rig_peer(1)), STUN_OK);
 	rig_free(rig);
 }
 

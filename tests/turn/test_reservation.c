@@ -96,9 +96,10 @@ Test(reservation, expires_after_30_seconds_and_outlives_its_allocation)
 
 Test(reservation, is_bounded)
 {
-	struct rig *rig = rig_create_with(&(struct rig_options){.allocations_max = 400});
+	enum { ALLOCATIONS = 80, RESERVATIONS = ALLOCATIONS / LIMIT_ALLOCATIONS_PER_RESERVATION + 1 };
+	struct rig *rig = rig_create_with(&(struct rig_options){.allocations_max = ALLOCATIONS});
 	struct rig_client *client = rig_client(rig, 1);
-	for (unsigned i = 0; i < LIMIT_RESERVATIONS; i++) {
+	for (unsigned i = 0; i < RESERVATIONS; i++) {
 		cr_assert_eq(rig_allocate_even(rig, client, true), STUN_OK);
 		cr_assert_eq(rig_refresh(rig, client, 0), STUN_OK);
 	}

@@ -56,7 +56,7 @@ Test(turn, gives_the_5_tuple_to_a_client_that_comes_back_the_moment_it_expires)
 
 Test(turn, expires_many_in_rounds_that_fit_the_effects)
 {
-	struct rig *rig = rig_create_with(&(struct rig_options){.allocations_max = 64});
+	struct rig *rig = rig_create_with(&(struct rig_options){.allocations_max = RIG_CLIENTS});
 	for (unsigned n = 1; n < RIG_CLIENTS; n++) {
 		cr_assert_eq(rig_allocate(rig, rig_client(rig, n)), STUN_OK);
 		cr_assert_eq(rig_channel_bind(rig, rig_client(rig, n), 0x4000, rig_peer(n)), STUN_OK);
