@@ -28,7 +28,6 @@ uint32_t shard_shared_allocations(struct shard_shared *shared);
 struct shard_params {
 	uint8_t index;
 	uint8_t count;
-	int cpu; /* to pin the thread to; -1: do not */
 	struct engine_params engine;
 	uint32_t allocations_max;                    /* of this shard */
 	int relay_receive_buffer, relay_send_buffer; /* bytes */

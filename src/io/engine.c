@@ -130,7 +130,9 @@ unsigned engine_turn(struct engine *engine, uint64_t wait_ns, const struct recei
 	counter_add(&engine->counters.turns, 1);
 	engine->turn++;
 	*ret_batch = engine->batch;
-	return engine->ops->turn(engine, engine_wait_ns(engine, wait_ns));
+	unsigned count = engine->ops->turn(engine, engine_wait_ns(engine, wait_ns));
+	gather_count(&engine->gather, count, engine->now_ns);
+	return count;
 }
 
 void engine_wake(struct engine *engine)

@@ -13,6 +13,7 @@
 #define UTURN_IO_ENGINE_PRIVATE_H
 
 #include "base/pool.h"
+#include "gather.h"
 #include "io/engine.h"
 #include "receive_buffers.h"
 #include "routes.h"
@@ -78,6 +79,7 @@ struct engine {
 	uint64_t now_ns;   /* as of the last turn */
 	uint64_t large_ns; /* when more than a plain packet was last received */
 	uint32_t turn;
+	struct gather gather;
 	unsigned batch_count;
 	struct received batch[RECEIVE_BATCH_MAX];
 	uint16_t batch_buffers[RECEIVE_BATCH_MAX];

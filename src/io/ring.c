@@ -138,10 +138,14 @@ void ring_submit_and_wait(struct uring *u, uint64_t wait_ns)
 		ring_submit(u);
 		return;
 	}
-	struct __kernel_timespec timeout = timespec_of(wait_ns);
+	/* While packets gather, the kernel wakes us for the time-out or for a good batch, whichever comes first. */
+	uint64_t gather_ns = gather_wait_ns(&u->engine.gather);
+	bool gathers = gather_ns > 0 && gather_ns < wait_ns;
+	struct __kernel_timespec timeout = timespec_of(gathers ? gather_ns : wait_ns);
 	struct io_uring_cqe *first;
 	counter_add(&u->engine.counters.system_calls, 1);
-	io_uring_submit_and_wait_timeout(&u->ring, &first, 1, wait_ns == UINT64_MAX ? NULL : &timeout, NULL);
+	bool forever = !gathers && wait_ns == UINT64_MAX;
+	io_uring_submit_and_wait_timeout(&u->ring, &first, gathers ? GATHER_ENOUGH : 1, forever ? NULL : &timeout, NULL);
 }
 
 void ring_back_off(void)

@@ -54,7 +54,6 @@ static int start_shards(struct server *server, struct shard_params params[], str
 		struct shard_params *p = &params[i];
 		p->index = (uint8_t)i;
 		p->count = (uint8_t)server->shard_count;
-		p->cpu = -1;
 		p->engine.kind = engine;
 		p->engine.receive_buffers = machine_receive_buffers(&server->machine, server->shard_count);
 		p->allocations_max = allocations_of_shard(server);

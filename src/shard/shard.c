@@ -79,24 +79,12 @@ static int add_listeners(struct shard *shard)
 	return 0;
 }
 
-static void pin(const struct shard *shard)
-{
-	if (shard->params.cpu < 0)
-		return;
-	cpu_set_t set;
-	CPU_ZERO(&set);
-	CPU_SET((unsigned)shard->params.cpu, &set);
-	/* Not being allowed to is no reason not to serve. */
-	(void)pthread_setaffinity_np(pthread_self(), sizeof set, &set);
-}
-
 static void *shard_main(void *context)
 {
 	struct shard *shard = context;
 	char name[16];
 	snprintf(name, sizeof name, "shard-%u", shard->params.index);
 	(void)pthread_setname_np(pthread_self(), name);
-	pin(shard);
 
 	struct engine_params engine = shard->params.engine;
 	/* Sockets that are only reserved are not the engine's. */

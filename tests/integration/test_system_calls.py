@@ -11,7 +11,7 @@ from harness import case, equal
 
 ALLOWED = {
     "io_uring": {"io_uring_enter"},
-    "epoll": {"epoll_wait", "epoll_pwait", "epoll_pwait2", "recvmmsg", "recvmsg", "sendmmsg", "sendmsg"},
+    "epoll": {"clock_nanosleep", "epoll_wait", "epoll_pwait", "epoll_pwait2", "recvmmsg", "recvmsg", "sendmmsg", "sendmsg"},
 }
 # What attaching a tracer makes a thread do.
 TRACER = {"restart_syscall"}

@@ -39,7 +39,6 @@ static void start_world(struct world *world, enum engine_kind engine, unsigned c
 	*world = (struct world){.shared = shard_shared_create(100), .config = make_config(), .count = count};
 	struct shard_params params = {
 		.count = (uint8_t)count,
-		.cpu = -1,
 		.engine = {.kind = engine, .receive_buffers = 64},
 		.allocations_max = 100,
 		.shared = world->shared,
@@ -159,7 +158,7 @@ Test(shard, heart_beats_while_nothing_happens)
 Test(shard, can_be_stopped_before_it_ran)
 {
 	struct world world = {.shared = shard_shared_create(10), .config = make_config()};
-	struct shard_params params = {.count = 1, .cpu = -1, .allocations_max = 10, .shared = world.shared, .config = world.config};
+	struct shard_params params = {.count = 1, .allocations_max = 10, .shared = world.shared, .config = world.config};
 	memset(params.listeners, -1, sizeof params.listeners);
 	char reason[ENGINE_REASON_SIZE];
 	cr_assert_eq(shard_start(&params, &world.shards[0], reason), 0, "%s", reason);
