@@ -99,6 +99,7 @@ struct turn_effect {
  * may be closed and, with another generation, opened again in one call. */
 struct turn_out {
 	struct turn_forward forward;
+	enum auth_failure auth_failure; /* why this packet was not believed; AUTH_FAILURE_COUNT: it was, or need not be */
 	unsigned effect_count;
 	struct turn_effect effects[TURN_EFFECTS_MAX];
 	uint8_t reply[TURN_REPLY_SIZE_MAX];

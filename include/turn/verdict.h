@@ -59,5 +59,6 @@ enum auth_failure {
 const char *verdict_label(enum verdict verdict);
 const char *verdict_help(enum verdict verdict);
 const char *auth_failure_label(enum auth_failure failure);
+const char *auth_failure_help(enum auth_failure failure);
 
 #endif

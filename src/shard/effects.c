@@ -30,6 +30,19 @@ static void reply(struct shard *shard, const struct turn_effect *effect)
 	engine_send(shard->engine, &departure);
 }
 
+void shard_log_auth_failure(struct shard *shard, const struct flow *flow)
+{
+	enum auth_failure failure = shard->out.auth_failure;
+	uint32_t suppressed;
+	char text[ADDR_TEXT_SIZE];
+	/* Every client's first request lacks credentials, and every long call's nonce grows old. */
+	if (failure == AUTH_FAILURE_COUNT || failure == AUTH_FAIL_MISSING || failure == AUTH_FAIL_STALE_NONCE)
+		return;
+	if (log_limit_pass(&shard->auth_failure_log, shard->now.mono_ns, 10 * NS_PER_S, &suppressed))
+		log_info(LOG_AUTH, "client %s: %s (%u more since the last such line)", addr_format(&flow->client, text),
+			auth_failure_help(failure), suppressed);
+}
+
 /* What the core still wants done, in its order: a slot that is closed may be opened again by the next effect. A reaction to an
  * effect may bring more; the core's own limit on tries bounds them. */
 enum { BACKLOG_MAX = 4 * TURN_EFFECTS_MAX };

@@ -25,6 +25,12 @@ static void forward_to_peer(struct shard *shard, const struct received *received
 	engine_send(shard->engine, &departure);
 }
 
+static __attribute__((cold, noinline)) void answer(struct shard *shard, const struct flow *flow)
+{
+	shard_log_auth_failure(shard, flow);
+	shard_perform(shard);
+}
+
 void shard_from_client(struct shard *shard, const struct received *received)
 {
 	unsigned listener = (uint32_t)received->tag >> 1 & 0x7FFF;
@@ -48,7 +54,7 @@ void shard_from_client(struct shard *shard, const struct received *received)
 		if (verdict == FORWARD_TO_PEER)
 			forward_to_peer(shard, received);
 		else if (shard->out.effect_count > 0)
-			shard_perform(shard);
+			answer(shard, &flow);
 		offset += size;
 	} while (offset < received->data.size);
 }

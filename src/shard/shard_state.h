@@ -61,7 +61,7 @@ struct shard {
 	struct mailbox mailbox;
 	unsigned claims_under_way; /* at most MAILBOX_ANSWERS */
 	bool stopping;
-	struct log_limit open_failure_log;
+	struct log_limit open_failure_log, auth_failure_log;
 
 	/* Birth and end. */
 	pthread_t thread;
@@ -111,6 +111,8 @@ void shard_from_peer(struct shard *shard, const struct received *received);
 
 /* effects.c: does what shard->out asks for, and what the core asks for in turn. */
 void shard_perform(struct shard *shard);
+/* A line now and then about clients that are not believed: a stranger can cause as many as he likes. */
+void shard_log_auth_failure(struct shard *shard, const struct flow *flow);
 
 /* relay_sockets.c */
 void relay_open(struct shard *shard, const struct turn_effect *effect);

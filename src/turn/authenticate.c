@@ -3,6 +3,7 @@
 static enum stun_error fail(struct request *request, enum auth_failure cause, enum stun_error error)
 {
 	counter_add(&request->t->counters.auth_failures[cause], 1);
+	request->out->auth_failure = cause;
 	return error;
 }
 

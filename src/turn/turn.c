@@ -118,6 +118,7 @@ enum verdict turn_from_client(
 {
 	assert(flow->listener < LIMIT_LISTENERS);
 	out->effect_count = 0;
+	out->auth_failure = AUTH_FAILURE_COUNT;
 	enum verdict verdict = dispatch(t, flow, datagram, now, out);
 	counter_add(&t->counters.verdicts[verdict], 1);
 	return verdict;

@@ -34,3 +34,14 @@ const char *auth_failure_label(enum auth_failure failure)
 	assert(failure < AUTH_FAILURE_COUNT);
 	return labels[failure];
 }
+
+const char *auth_failure_help(enum auth_failure failure)
+{
+	static const char *const helps[] = {
+#define X(name, label, help) [name] = (help),
+		TURN_AUTH_FAILURES(X)
+#undef X
+	};
+	assert(failure < AUTH_FAILURE_COUNT);
+	return helps[failure];
+}

@@ -231,3 +231,12 @@ def unauthenticated_answers_are_limited_per_source(t):
     # The limit is on answers without credentials only: the first stranger's neighbour on the same address still gets in, late.
     time.sleep(0.1)
     t.client(relay, local=("127.0.0.5", 0)).allocate()
+
+
+@case(shards=(1,))
+def wrong_credentials_are_logged_now_and_then(t):
+    relay = t.relay()
+    for _ in range(30):
+        t.client(relay, password="wrong").ask(stun.ALLOCATE, [(stun.REQUESTED_TRANSPORT, stun.UDP_TRANSPORT)])
+    relay.wait_for_log("wrong password")
+    equal(relay.log().count("wrong password"), 1, "lines about 30 clients with a wrong password")

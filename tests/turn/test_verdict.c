@@ -20,10 +20,11 @@ Test(verdict, every_verdict_has_a_label_of_its_own_and_a_help_text)
 	cr_expect_str_eq(verdict_label(DROP_NO_PERMISSION), "drop_no_permission");
 }
 
-Test(verdict, every_authentication_failure_has_a_label_of_its_own)
+Test(verdict, every_authentication_failure_has_a_label_of_its_own_and_a_help_text)
 {
 	for (unsigned f = 0; f < AUTH_FAILURE_COUNT; f++) {
 		expect_label(auth_failure_label(f));
+		cr_expect_gt(strlen(auth_failure_help(f)), 0, "failure %u", f);
 		for (unsigned other = 0; other < f; other++)
 			cr_expect_str_neq(auth_failure_label(f), auth_failure_label(other));
 	}
