@@ -1,6 +1,6 @@
 /*
- * The budget of the packet path, as src/turn/relay.c promises it: no heap, no copy of the payload. Locks and system calls it cannot make,
- * since nothing that makes them is linked here.
+ * The budget of the packet path, as src/turn/relay.c promises it: no heap, no copy of the payload. Locks and system calls it cannot
+ * make, since nothing that makes them is linked here.
  */
 #include <criterion/criterion.h>
 
