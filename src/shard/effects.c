@@ -7,8 +7,6 @@
 
 static void reply(struct shard *shard, const struct turn_effect *effect)
 {
-	const struct flow *flow = &effect->flow;
-	unsigned family = family_index(&flow->client);
 	if (shard->replies_used + effect->reply.size > REPLY_ARENA_SIZE) {
 		engine_flush(shard->engine);
 		shard->replies_used = 0;
@@ -17,17 +15,8 @@ static void reply(struct shard *shard, const struct turn_effect *effect)
 	memcpy(copy, effect->reply.data, effect->reply.size);
 	shard->replies_used += effect->reply.size;
 
-	struct departure departure = {
-		.socket = shard->listeners[flow->listener][family].socket,
-		.to = flow->client,
-		.payload = bytes_of(copy, effect->reply.size),
-	};
-	if (!shard->listener_bound[flow->listener][family])
-		departure.from = flow->local;
-	struct traffic_counters *traffic = &shard->counters->listeners[flow->listener];
-	counter_add(&traffic->tx_packets, 1);
-	counter_add(&traffic->tx_bytes, effect->reply.size);
-	engine_send(shard->engine, &departure);
+	struct departure departure = {.payload = bytes_of(copy, effect->reply.size)};
+	send_to_client(shard, &effect->flow, &departure);
 }
 
 void shard_log_auth_failure(struct shard *shard, const struct flow *flow)

@@ -47,14 +47,12 @@ void shard_from_client(struct shard *shard, const struct received *received)
 	};
 	size_t offset = 0;
 	do {
-		size_t left = received->data.size - offset;
-		size_t size = left < received->segment_size ? left : received->segment_size;
-		struct bytes datagram = bytes_of(received->data.data + offset, size);
+		struct bytes datagram = received_segment(received, offset);
 		enum verdict verdict = turn_from_client(shard->turn, &flow, datagram, &shard->now, &shard->out);
 		if (verdict == FORWARD_TO_PEER)
 			forward_to_peer(shard, received);
 		else if (shard->out.effect_count > 0)
 			answer(shard, &flow);
-		offset += size;
+		offset += datagram.size;
 	} while (offset < received->data.size);
 }

@@ -97,9 +97,31 @@ static inline unsigned family_index(const struct addr *addr)
 
 static inline unsigned received_segments(const struct received *received)
 {
-	return received->segment_size == 0
-		       ? 1
-		       : (unsigned)((received->data.size + received->segment_size - 1) / received->segment_size);
+	/* Most are single packets: no division for those. */
+	if (received->segment_size >= received->data.size)
+		return 1;
+	return (unsigned)((received->data.size + received->segment_size - 1) / received->segment_size);
+}
+
+/* The packet that starts at `offset` of an aggregate; the last one may be shorter than the others. */
+static inline struct bytes received_segment(const struct received *received, size_t offset)
+{
+	size_t left = received->data.size - offset;
+	return bytes_of(received->data.data + offset, left < received->segment_size ? left : received->segment_size);
+}
+
+/* The rest of the departure is filled in: where to, where from, and the listener's accounts. */
+static inline void send_to_client(struct shard *shard, const struct flow *flow, struct departure *departure)
+{
+	unsigned family = family_index(&flow->client);
+	departure->socket = shard->listeners[flow->listener][family].socket;
+	departure->to = flow->client;
+	if (!shard->listener_bound[flow->listener][family])
+		departure->from = flow->local;
+	struct traffic_counters *traffic = &shard->counters->listeners[flow->listener];
+	counter_add(&traffic->tx_packets, 1);
+	counter_add(&traffic->tx_bytes, (size_t)departure->header_size + departure->payload.size + departure->padding);
+	engine_send(shard->engine, departure);
 }
 
 /* loop.c */
