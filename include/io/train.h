@@ -26,7 +26,7 @@ enum {
 	TRAINS_MAX = 512,
 };
 
-/* One packet to send: header, payload, padding are sent back to back. */
+/* One packet to send, or several alike: header, payload, padding are sent back to back. */
 struct departure {
 	uint32_t socket; /* the engine's number of the socket */
 	struct addr to;
@@ -38,7 +38,9 @@ struct departure {
 	const uint8_t *header; /* copied */
 	struct bytes payload;  /* borrowed until the flush */
 	uint8_t *headroom_end; /* NULL, or payload.data when the bytes in front of it may be overwritten by the header (at least
-	                           header_size of them): saves an I/O vector */
+	                           header_size of them): saves an I/O vector. Of the first packet only */
+	uint16_t repeats;      /* so many more packets, the same in all but their payloads' bytes */
+	uint16_t stride;       /* … which lie this far behind one another; payload is the first one's */
 };
 
 struct train {
@@ -59,8 +61,12 @@ struct trains;
 struct trains *trains_create(void); /* NULL: no memory */
 void trains_free(struct trains *t);
 
-/* False when there is no room: flush, then append again (it will fit). */
-bool trains_append(struct trains *t, const struct departure *departure);
+/*
+ * Appends the departure's packets from number `from` on (0: all 1 + repeats). Returns the number of the first that found no room,
+ * which is
+ * 1 + repeats when all did: flush, then append again from there.
+ */
+unsigned trains_append(struct trains *t, const struct departure *departure, unsigned from);
 
 unsigned trains_count(const struct trains *t);
 struct train *trains_at(struct trains *t, unsigned index); /* in order of departure */

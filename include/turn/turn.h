@@ -65,14 +65,15 @@ struct turn_params {
 
 /* A packet to relay. All of it borrowed until the next call. */
 struct turn_forward {
-	struct relay_ref relay;  /* FORWARD_TO_PEER: the socket to send from */
-	struct addr peer;        /* FORWARD_TO_PEER: where to */
-	const struct flow *flow; /* FORWARD_TO_CLIENT: where to */
-	struct bytes payload;    /* inside the datagram that was given */
-	uint16_t cluster;        /* whose counters */
-	uint8_t header_size;     /* bytes of `header` to put in front */
-	uint8_t padding;         /* zero bytes to put behind */
-	bool dont_fragment;      /* RFC 8656 Section 18.9, Send indications only */
+	struct allocation *allocation; /* the core's own */
+	struct relay_ref relay;        /* FORWARD_TO_PEER: the socket to send from */
+	struct addr peer;              /* FORWARD_TO_PEER: where to */
+	const struct flow *flow;       /* FORWARD_TO_CLIENT: where to */
+	struct bytes payload;          /* inside the datagram that was given */
+	uint16_t cluster;              /* whose counters */
+	uint8_t header_size;           /* bytes of `header` to put in front */
+	uint8_t padding;               /* zero bytes to put behind */
+	bool dont_fragment;            /* RFC 8656 Section 18.9, Send indications only */
 	uint8_t header[DATA_INDICATION_HEADER_MAX];
 };
 
@@ -124,6 +125,13 @@ enum verdict turn_from_client(
  * indication otherwise. */
 enum verdict turn_from_peer(struct turn *t, struct relay_ref relay, const struct addr *peer, struct bytes datagram,
 	const struct moment *now, struct turn_out *out);
+
+/*
+ * So many datagrams behind the one that the last call forwarded go the same way, without a look at each: they came in one aggregate
+ * with it, from a client with the same ChannelData header and size, or from a peer with the same size where the header in front of
+ * them is ChannelData's. Counts them. Hot.
+ */
+void turn_repeat(struct turn *t, const struct turn_forward *forward, enum verdict verdict, unsigned count);
 
 /* The socket asked for is open (or claimed): `bound` is its address as bound, port included. Stale references are answered with
  * EFFECT_CLOSE_RELAY. */

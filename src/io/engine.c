@@ -131,7 +131,7 @@ unsigned engine_turn(struct engine *engine, uint64_t wait_ns, const struct recei
 	engine->turn++;
 	*ret_batch = engine->batch;
 	unsigned count = engine->ops->turn(engine, engine_wait_ns(engine, wait_ns));
-	gather_count(&engine->gather, count, engine->now_ns);
+	gather_count(&engine->gather, count, engine->batch_bytes, engine->now_ns);
 	return count;
 }
 

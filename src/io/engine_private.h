@@ -81,6 +81,7 @@ struct engine {
 	uint32_t turn;
 	struct gather gather;
 	unsigned batch_count;
+	uint64_t batch_bytes; /* of payload */
 	struct received batch[RECEIVE_BATCH_MAX];
 	uint16_t batch_buffers[RECEIVE_BATCH_MAX];
 

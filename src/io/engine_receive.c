@@ -12,6 +12,7 @@
 static void count_received(struct engine *engine, struct engine_socket *s, const struct received *received, uint32_t drops)
 {
 	struct engine_counters *counters = &engine->counters;
+	engine->batch_bytes += received->data.size;
 	if (received->segment_size < received->data.size) {
 		counter_add(&counters->received_aggregates[s->kind], 1);
 		counter_add(&counters->received_packets[s->kind],
@@ -61,6 +62,7 @@ void engine_recycle(struct engine *engine)
 	for (unsigned i = 0; i < engine->batch_count; i++)
 		receive_buffers_give(&engine->buffers, engine->batch_buffers[i]);
 	engine->batch_count = 0;
+	engine->batch_bytes = 0;
 }
 
 bool engine_trim_due(const struct engine *engine)

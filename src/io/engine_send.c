@@ -4,21 +4,24 @@
 #include "engine_private.h"
 #include "train_private.h"
 
-static bool append(struct engine *engine, const struct departure *departure)
+static unsigned append(struct engine *engine, const struct departure *departure, unsigned from)
 {
 	size_t size = departure->header_size + departure->payload.size + departure->padding;
 	if (routes_refuse(&engine->routes, departure->socket, &departure->to, size, engine->now_ns))
-		return trains_append_alone(engine->trains, departure);
-	return trains_append(engine->trains, departure);
+		return trains_append_alone(engine->trains, departure, from);
+	return trains_append(engine->trains, departure, from);
 }
 
 void engine_send(struct engine *engine, const struct departure *departure)
 {
 	assert(engine_socket(engine, departure->socket)->state == SOCKET_OPEN);
-	if (append(engine, departure))
+	unsigned next = append(engine, departure, 0);
+	if (next > departure->repeats)
 		return;
-	if (!engine->ops->flush(engine) || !append(engine, departure))
-		counter_add(&engine->counters.send_again, 1);
+	if (engine->ops->flush(engine))
+		next = append(engine, departure, next);
+	if (next <= departure->repeats)
+		counter_add(&engine->counters.send_again, 1u + departure->repeats - next);
 }
 
 void engine_send_begun(struct engine *engine, const struct train *train)

@@ -3,7 +3,8 @@
  *
  * Under load an engine that never waits is always a little early: it takes two or three packets, sends short trains, and is back
  * before the next ones have come, busy all the time. Tens of microseconds of patience make the batches, and with them the trains,
- * several times as long (docs/decisions/0010). Below GATHER_RATE nobody waits, and neither does who finds batches large already.
+ * several times as long (docs/decisions/0010). Below GATHER_RATE nobody waits, and neither does who finds batches large already, or
+ * aggregates so long that two of them do not fit into one train.
  *
  * A value type; no clock of its own.
  */
@@ -12,6 +13,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "io/train.h"
 
 enum {
 	GATHER_NS = 50 * 1000,
@@ -23,17 +26,17 @@ enum {
 struct gather {
 	uint64_t window_ns; /* when counting started */
 	uint32_t received;  /* since then */
-	uint32_t last;      /* in the last turn */
+	bool enough;        /* in the last turn: more patience would bring nothing */
 	bool busy;          /* as of the last window */
 };
 
-/* A turn brought so many. */
-void gather_count(struct gather *gather, uint32_t received, uint64_t now_ns);
+/* A turn brought so many datagrams and aggregates, of so many bytes in all. */
+void gather_count(struct gather *gather, uint32_t received, uint64_t bytes, uint64_t now_ns);
 
 /* How long the next turn should let packets gather; 0: not at all. */
 static inline uint64_t gather_wait_ns(const struct gather *gather)
 {
-	return gather->busy && gather->last < GATHER_ENOUGH ? GATHER_NS : 0;
+	return gather->busy && !gather->enough ? GATHER_NS : 0;
 }
 
 #endif

@@ -101,55 +101,94 @@ static void add_part(struct train *train, const uint8_t *data, size_t size)
 	train->iov[train->iov_count++] = (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = size};
 }
 
-static void add_packet(struct trains *t, struct train *train, const struct departure *departure)
+/* The packet's own copy of the header, which those behind it share. */
+static const uint8_t *keep_header(struct trains *t, const struct departure *departure)
+{
+	uint8_t *header = t->headers + t->headers_used;
+	memcpy(header, departure->header, departure->header_size);
+	t->headers_used += departure->header_size;
+	return header;
+}
+
+/* The header goes in front of the payload where there is room. */
+static void add_first(struct train *train, const struct departure *departure)
 {
 	size_t header_size = departure->header_size;
-	if (header_size > 0 && departure->headroom_end != NULL) {
-		assert(departure->headroom_end == departure->payload.data);
-		uint8_t *header = departure->headroom_end - header_size;
-		memcpy(header, departure->header, header_size);
-		add_part(train, header, header_size + departure->payload.size);
-	} else {
-		if (header_size > 0) {
-			uint8_t *header = t->headers + t->headers_used;
-			memcpy(header, departure->header, header_size);
-			t->headers_used += header_size;
-			add_part(train, header, header_size);
-		}
-		add_part(train, departure->payload.data, departure->payload.size);
-	}
-	assert(departure->padding < sizeof zeroes);
+	assert(departure->headroom_end == departure->payload.data);
+	uint8_t *header = departure->headroom_end - header_size;
+	memcpy(header, departure->header, header_size);
+	add_part(train, header, header_size + departure->payload.size);
 	add_part(train, zeroes, departure->padding);
 }
 
-static bool append(struct trains *t, const struct departure *departure, bool alone)
+/* Packets from number `from` on, `count` of them. */
+static void add_packets(struct trains *t, struct train *train, const struct departure *departure, unsigned from, unsigned count)
+{
+	assert(departure->padding < sizeof zeroes);
+	unsigned next = from;
+	if (from == 0 && departure->header_size > 0 && departure->headroom_end != NULL) {
+		add_first(train, departure);
+		next++;
+	}
+	if (next == from + count)
+		return;
+	const uint8_t *header = departure->header_size > 0 ? keep_header(t, departure) : NULL;
+	for (; next < from + count; next++) {
+		add_part(train, header, departure->header_size);
+		add_part(train, departure->payload.data + (size_t)next * departure->stride, departure->payload.size);
+		add_part(train, zeroes, departure->padding);
+	}
+}
+
+static unsigned segments_that_fit(const struct train *train, size_t size, unsigned wanted)
+{
+	unsigned segments = TRAIN_SEGMENTS_MAX - train->segments;
+	unsigned room = size == 0 ? 1 : (TRAIN_BYTES_MAX - train->bytes) / (unsigned)size;
+	/* A packet too large for any train leaves alone, and is refused by the kernel. */
+	room = room > 0 ? room : 1;
+	segments = segments < room ? segments : room;
+	return segments < wanted ? segments : wanted;
+}
+
+/* As many of the packets as go into one train; 0: no room. */
+static unsigned append(struct trains *t, const struct departure *departure, unsigned from, bool alone)
 {
 	size_t size = departure->header_size + departure->payload.size + departure->padding;
 	if (t->headers_used + departure->header_size > HEADERS_SIZE)
-		return false;
+		return 0;
 	uint16_t *place = &t->index[index_of(t, departure)];
 	struct train *train = *place == INDEX_EMPTY ? NULL : &t->trains[*place];
 	if (train == NULL || alone || !same_flow(train, departure) || !joins(train, departure, size)) {
 		if (t->count == TRAINS_MAX)
-			return false;
+			return 0;
 		*place = (uint16_t)t->count;
 		train = start(t, departure, size);
 	}
-	add_packet(t, train, departure);
-	train->segments++;
-	train->bytes += (uint32_t)size;
-	train->closed |= alone || size < train->segment_size || train->segments == TRAIN_SEGMENTS_MAX;
-	return true;
+	bool single = alone || size < train->segment_size;
+	unsigned count = segments_that_fit(train, size, single ? 1 : 1 + departure->repeats - from);
+	add_packets(t, train, departure, from, count);
+	train->segments += (uint16_t)count;
+	train->bytes += (uint32_t)(count * size);
+	train->closed |= single || train->segments == TRAIN_SEGMENTS_MAX;
+	return count;
 }
 
-bool trains_append(struct trains *t, const struct departure *departure)
+static unsigned append_all(struct trains *t, const struct departure *departure, unsigned from, bool alone)
 {
-	return append(t, departure, false);
+	unsigned count;
+	while (from <= departure->repeats && (count = append(t, departure, from, alone)) > 0)
+		from += count;
+	return from;
 }
 
-bool trains_append_alone(struct trains *t, const struct departure *departure)
+unsigned trains_append(struct trains *t, const struct departure *departure, unsigned from)
 {
-	return append(t, departure, true);
+	return append_all(t, departure, from, false);
+}
+
+unsigned trains_append_alone(struct trains *t, const struct departure *departure, unsigned from)
+{
+	return append_all(t, departure, from, true);
 }
 
 unsigned trains_count(const struct trains *t)

@@ -6,8 +6,8 @@
 
 #include "io/train.h"
 
-/* As trains_append, into a train of its own that nothing joins. */
-bool trains_append_alone(struct trains *t, const struct departure *departure);
+/* As trains_append, each packet into a train of its own that nothing joins. */
+unsigned trains_append_alone(struct trains *t, const struct departure *departure, unsigned from);
 
 /* Nothing joins the trains so far: the kernel is about to read them. */
 void trains_close_all(struct trains *t);

@@ -119,8 +119,9 @@ static inline void send_to_client(struct shard *shard, const struct flow *flow, 
 	if (!shard->listener_bound[flow->listener][family])
 		departure->from = flow->local;
 	struct traffic_counters *traffic = &shard->counters->listeners[flow->listener];
-	counter_add(&traffic->tx_packets, 1);
-	counter_add(&traffic->tx_bytes, (size_t)departure->header_size + departure->payload.size + departure->padding);
+	unsigned packets = 1u + departure->repeats;
+	counter_add(&traffic->tx_packets, packets);
+	counter_add(&traffic->tx_bytes, packets * ((size_t)departure->header_size + departure->payload.size + departure->padding));
 	engine_send(shard->engine, departure);
 }
 

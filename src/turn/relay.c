@@ -47,6 +47,7 @@ static inline enum verdict forward_to_peer(struct turn *t, struct allocation *a,
 	forward->peer = *peer;
 	if (!port_table_live(t->ports, peer, &forward->peer) && !route_admits(t, permission, peer))
 		return refuse(a, DROP_PEER_REFUSED);
+	forward->allocation = a;
 	forward->relay = a->relay;
 	forward->payload = data;
 	forward->cluster = permission->grant.cluster;
@@ -118,6 +119,7 @@ static inline enum verdict forward_to_client(struct turn *t, struct allocation *
 		indication_id(t, id);
 		stun_data_indication_header(forward->header, peer, (uint16_t)datagram.size, id);
 	}
+	forward->allocation = a;
 	forward->header_size = (uint8_t)header;
 	forward->padding = (uint8_t)padding;
 	forward->flow = &a->flow;
@@ -146,4 +148,16 @@ enum verdict relay_from_peer(struct turn *t, struct relay_ref ref, const struct 
 		return refuse(a, DROP_PEER_REFUSED);
 	forward->cluster = permission->grant.cluster;
 	return forward_to_client(t, a, &from, datagram, now_ns, forward);
+}
+
+void relay_repeat(const struct turn_forward *forward, enum verdict verdict, unsigned count)
+{
+	struct allocation *a = forward->allocation;
+	if (verdict == FORWARD_TO_PEER) {
+		a->from_client_packets += count;
+		a->from_client_bytes += count * forward->payload.size;
+	} else {
+		a->to_client_packets += count;
+		a->to_client_bytes += count * forward->payload.size;
+	}
 }

@@ -16,4 +16,7 @@ enum verdict relay_send_indication(
 enum verdict relay_from_peer(struct turn *t, struct relay_ref relay, const struct addr *peer, struct bytes datagram,
 	uint64_t now_ns, struct turn_forward *forward);
 
+/* turn_repeat, but for the verdict's own counter. */
+void relay_repeat(const struct turn_forward *forward, enum verdict verdict, unsigned count);
+
 #endif

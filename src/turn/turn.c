@@ -133,6 +133,12 @@ enum verdict turn_from_peer(struct turn *t, struct relay_ref relay, const struct
 	return verdict;
 }
 
+void turn_repeat(struct turn *t, const struct turn_forward *forward, enum verdict verdict, unsigned count)
+{
+	relay_repeat(forward, verdict, count);
+	counter_add(&t->counters.verdicts[verdict], count);
+}
+
 #define OWNER_OF(timer_pointer, type) ((type *)(void *)((char *)(timer_pointer)-offsetof(type, timer)))
 
 static void expire_one(struct turn *t, struct timer *timer, struct turn_out *out)

@@ -120,6 +120,35 @@ def mixed_packets_arrive_exact_and_in_order(t):
     assert metrics.sum("uturn_trains_total") > 100, "hardly any trains"
 
 
+@case(timeout=30)
+def an_aggregate_of_several_channels_is_told_apart(t):
+    net = Topology(t)
+    rng = random.Random(11)
+    client = net.client()
+    peers = [net.peer() for _ in range(2)]
+    for index, peer in enumerate(peers):
+        client.bind(0x4000 + index, peer.getsockname())
+    for _ in range(60):
+        expected, run = [[], []], []
+        for _ in range(rng.randrange(2, 40)):
+            payload = rng.randbytes(396)
+            what = rng.choice((0, 0, 0, 1, 1, "unbound", "longer than it is"))
+            if what == "unbound":
+                run.append(stun.channel_data(0x4007, payload))
+            elif what == "longer than it is":
+                run.append(struct.pack("!HH", 0x4000, 397) + payload)
+            else:
+                run.append(stun.channel_data(0x4000 + what, payload))
+                expected[what].append(payload)
+        send_run(client.sock, run, client.server, 0, True)
+        for peer, payloads in zip(peers, expected):
+            for payload in payloads:
+                got = client_module.receive(peer)
+                assert got is not None and got[0] == payload, f"of {len(payloads)} packets one is wrong or lost"
+    for peer in peers:
+        equal(client_module.receive(peer, 0.1), None, "nothing more")
+
+
 def segments_per_train(net, what, send):
     """Of what the relay sends meanwhile: more than 4, or the case fails."""
     before = net.relay.metrics()

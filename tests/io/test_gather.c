@@ -3,12 +3,14 @@
 #include "base/clock.h"
 #include "gather.h"
 
+enum { PACKET = 1200 };
+
 /* `per_turn` datagrams every `turn_ns`, for a while. Returns how long the turn after that would wait. */
 static uint64_t after(struct gather *gather, uint32_t per_turn, uint64_t turn_ns, uint64_t *now_ns)
 {
 	for (unsigned i = 0; i < 1000; i++) {
 		*now_ns += turn_ns;
-		gather_count(gather, per_turn, *now_ns);
+		gather_count(gather, per_turn, (uint64_t)per_turn * PACKET, *now_ns);
 	}
 	return gather_wait_ns(gather);
 }
@@ -37,7 +39,19 @@ Test(gather, does_not_wait_where_batches_are_large_already)
 	uint64_t now_ns = NS_PER_S;
 	cr_assert_eq(after(&gather, GATHER_ENOUGH, NS_PER_S / 10000, &now_ns), 0);
 	now_ns += NS_PER_S / 10000;
-	gather_count(&gather, GATHER_ENOUGH - 1, now_ns);
+	gather_count(&gather, GATHER_ENOUGH - 1, PACKET, now_ns);
+	cr_assert_eq(gather_wait_ns(&gather), GATHER_NS);
+}
+
+Test(gather, does_not_wait_where_aggregates_fill_a_train_each)
+{
+	struct gather gather = {0};
+	uint64_t now_ns = NS_PER_S;
+	cr_assert_eq(after(&gather, 4, NS_PER_S / 100000, &now_ns), GATHER_NS);
+	now_ns += NS_PER_S / 100000;
+	gather_count(&gather, 4, UINT64_C(4) * 32 * PACKET, now_ns);
+	cr_assert_eq(gather_wait_ns(&gather), 0);
+	gather_count(&gather, 4, UINT64_C(4) * 8 * PACKET, now_ns);
 	cr_assert_eq(gather_wait_ns(&gather), GATHER_NS);
 }
 
@@ -47,6 +61,6 @@ Test(gather, stops_waiting_once_it_is_quiet)
 	uint64_t now_ns = NS_PER_S;
 	cr_assert_eq(after(&gather, 1, NS_PER_S / 100000, &now_ns), GATHER_NS);
 	now_ns += 2 * NS_PER_MS;
-	gather_count(&gather, 1, now_ns);
+	gather_count(&gather, 1, PACKET, now_ns);
 	cr_assert_eq(gather_wait_ns(&gather), 0);
 }
