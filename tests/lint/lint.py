@@ -86,7 +86,7 @@ def format(tree):
 @check
 def layers(tree):
     """a layer includes only what lies below it; other people's headers only where the table says"""
-    for path in tree.c_files("include", "src", "tests"):
+    for path in tree.c_files():
         parts = path.split("/")
         allowed = rules.LAYERS.get(parts[1])
         for line, is_system, name in c_source.includes(tree.text(path)):
@@ -168,7 +168,7 @@ def headers(tree):
             source.write(f'#include "{absolute}"\n#include "{absolute}"\n')
             source.flush()
             return subprocess.run(
-                ["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-Iinclude", "-Itests/rig", source.name],
+                ["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-Iinclude", "-Ibench", "-Itests/rig", source.name],
                 cwd=tree.root,
                 capture_output=True,
                 text=True,
@@ -189,7 +189,7 @@ def headers(tree):
 @check
 def modules(tree):
     """every source file is built, every unit test file is run"""
-    for path in tree.c_files("src", "tests"):
+    for path in tree.c_files("src", "tests", "bench"):
         if not path.endswith(".c"):
             continue
         directory, _, name = path.rpartition("/")

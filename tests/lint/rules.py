@@ -17,7 +17,8 @@ THIRD_PARTY = {
     "liburing": ("src/io/", "tests/io/"),
     "linux/io_uring.h": ("src/io/", "tests/io/"),
     "mbedtls/": ("src/crypto/",),
-    "jansson.h": ("src/server/config_json.c", "src/server/server_status.c", "tests/server/"),
+    "jansson.h": ("src/server/config_json.c", "src/server/server_status.c", "tests/server/", "bench/", "tests/bench/"),
+    "pcap": ("bench/capture/", "tests/bench/capture/", "tests/fuzz/"),
     "event2/": ("include/ops/", "src/ops/", "src/server/", "tests/ops/", "tests/server/"),
     "criterion/": ("tests/",),
     "seccomp.h": ("tests/",),
@@ -25,9 +26,9 @@ THIRD_PARTY = {
 
 # <...> headers that are neither in THIRD_PARTY nor here are new dependencies.
 SYSTEM_HEADERS = (
-    "arpa/ asm/ linux/ net/ netinet/ sys/ argp.h assert.h ctype.h dirent.h dlfcn.h endian.h errno.h fcntl.h getopt.h ifaddrs.h inttypes.h "
-    "libgen.h limits.h locale.h malloc.h math.h netdb.h poll.h pthread.h regex.h sched.h semaphore.h setjmp.h signal.h stdalign.h stdarg.h stdatomic.h "
-    "stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h syslog.h time.h unistd.h"
+    "arpa/ asm/ linux/ net/ netinet/ sys/ argp.h assert.h ctype.h dirent.h dlfcn.h endian.h errno.h fcntl.h float.h ftw.h getopt.h ifaddrs.h inttypes.h "
+    "libgen.h limits.h locale.h malloc.h math.h netdb.h poll.h pthread.h regex.h sched.h semaphore.h setjmp.h signal.h spawn.h stdalign.h stdarg.h stdatomic.h "
+    "stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h syslog.h time.h unistd.h wordexp.h"
 ).split()
 
 # Things that may be done in one place only, in src/ and include/: pattern, what it is, where. Paths are prefixes. A call of a member

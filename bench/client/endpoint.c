@@ -1,0 +1,194 @@
+#include "client/endpoint.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/udp.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "crypto/random.h"
+#include "load/load.h"
+
+/* Where all but one port in forty are taken, one in 10^11 openings fails. */
+enum { BIND_TRIES_MAX = 1000, SPARE_DESCRIPTORS = 256 };
+
+/* The larger of what is allowed: past the system's limit where this process may, up to it otherwise. Never an error. */
+static void set_buffers(int fd, int bytes)
+{
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
+static bool set_options(int fd, bool gro, int buffer_bytes, struct failure *failure)
+{
+	const int on = 1;
+	if (buffer_bytes > 0)
+		set_buffers(fd, buffer_bytes);
+	if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0)
+		return fail(failure, "this kernel does not stamp arrivals (SO_TIMESTAMPNS: %s)", strerror(errno));
+	if (gro && setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on) != 0)
+		return fail(failure, "this kernel has no UDP_GRO (%s): Linux 5.0 or later is needed", strerror(errno));
+	return true;
+}
+
+static bool bind_failed(const struct addr *ip, int error, struct failure *failure)
+{
+	char text[ADDR_TEXT_SIZE];
+	addr_format_ip(ip, text);
+	if (error == EADDRINUSE)
+		return fail(failure, "%s has no free UDP port between %d and %d: use fewer flows", text, LOADER_PORT_MIN,
+			LOADER_PORT_MAX);
+	if (error == EADDRNOTAVAIL)
+		return fail(failure, "cannot send from %s: no interface of this machine has that address", text);
+	return fail(failure, "cannot bind a UDP socket to %s: %s", text, strerror(error));
+}
+
+static bool bind_somewhere(int fd, const struct addr *ip, struct addr *ret_local, struct failure *failure)
+{
+	static _Thread_local struct random_source ports;
+	int error = EADDRINUSE;
+	for (int i = 0; i < BIND_TRIES_MAX && error == EADDRINUSE; i++) {
+		uint32_t draw;
+		random_bytes(&ports, &draw, sizeof draw);
+		struct addr local =
+			addr_with_port(*ip, (uint16_t)(LOADER_PORT_MIN + draw % (LOADER_PORT_MAX - LOADER_PORT_MIN + 1)));
+		struct sockaddr_storage sa;
+		socklen_t size = addr_to_sockaddr(&local, &sa);
+		if (bind(fd, (struct sockaddr *)&sa, size) == 0) {
+			*ret_local = local;
+			return true;
+		}
+		error = errno;
+	}
+	return bind_failed(ip, error, failure);
+}
+
+static int socket_for(const struct addr *ip, struct failure *failure)
+{
+	int fd = socket(ip->family == ADDR_IPV6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		return fd;
+	if (errno == EMFILE || errno == ENFILE)
+		fail(failure, "too many open sockets for this machine's limits: raise them (ulimit -n), or use fewer flows");
+	else
+		fail(failure, "cannot make a UDP socket: %s", strerror(errno));
+	return -1;
+}
+
+int endpoint_open(const struct addr *ip, bool gro, int buffer_bytes, struct addr *ret_local, struct failure *failure)
+{
+	int fd = socket_for(ip, failure);
+	if (fd < 0)
+		return -1;
+	if (!set_options(fd, gro, buffer_bytes, failure) || !bind_somewhere(fd, ip, ret_local, failure)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+bool endpoint_connect(int fd, const struct addr *remote, struct failure *failure)
+{
+	struct sockaddr_storage sa;
+	socklen_t size = addr_to_sockaddr(remote, &sa);
+	if (connect(fd, (struct sockaddr *)&sa, size) == 0)
+		return true;
+	char text[ADDR_TEXT_SIZE];
+	return fail(failure, "cannot reach %s: %s", addr_format(remote, text), strerror(errno));
+}
+
+bool endpoint_local_address(const struct addr *remote, struct addr *ret_local, struct failure *failure)
+{
+	int fd = socket_for(remote, failure);
+	if (fd < 0)
+		return false;
+	bool done = endpoint_connect(fd, remote, failure);
+	if (done) {
+		struct sockaddr_storage sa = {0};
+		socklen_t size = sizeof sa;
+		if (getsockname(fd, (struct sockaddr *)&sa, &size) == 0)
+			*ret_local = addr_with_port(addr_from_sockaddr((struct sockaddr *)&sa), 0);
+		else
+			done = fail(failure, "getsockname: %s", strerror(errno));
+	}
+	close(fd);
+	return done;
+}
+
+static struct addr interface_address(const struct ifaddrs *entry)
+{
+	if (entry->ifa_addr == NULL)
+		return (struct addr){.family = ADDR_NONE};
+	return addr_with_port(addr_from_sockaddr(entry->ifa_addr), 0);
+}
+
+static const char *interface_with(const struct ifaddrs *list, const struct addr *ip)
+{
+	for (const struct ifaddrs *entry = list; entry != NULL; entry = entry->ifa_next) {
+		struct addr addr = interface_address(entry);
+		if (addr_ip_equal(&addr, ip))
+			return entry->ifa_name;
+	}
+	return NULL;
+}
+
+static bool link_local(const struct addr *a)
+{
+	return a->family == ADDR_IPV6 && a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
+}
+
+static bool other_in(const struct ifaddrs *list, const char *interface, const struct addr *ip, struct addr *ret_other)
+{
+	for (const struct ifaddrs *entry = list; entry != NULL; entry = entry->ifa_next) {
+		struct addr addr = interface_address(entry);
+		if (addr.family == ip->family && strcmp(entry->ifa_name, interface) == 0 && !addr_ip_equal(&addr, ip) &&
+			link_local(&addr) == link_local(ip)) {
+			*ret_other = addr;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool endpoint_other_address(const struct addr *ip, struct addr *ret_other, struct failure *failure)
+{
+	if (ip->family == ADDR_IPV4 && addr_is_loopback(ip)) {
+		*ret_other = addr_with_port(*ip, 0);
+		/* All of 127.0.0.0/8 is local, without being configured. */
+		ret_other->ip[3] = ip->ip[3] == 2 ? 3 : 2;
+		return true;
+	}
+	struct ifaddrs *list;
+	if (getifaddrs(&list) != 0)
+		return fail(failure, "cannot list the interfaces of this machine: %s", strerror(errno));
+	char text[ADDR_TEXT_SIZE];
+	addr_format_ip(ip, text);
+	const char *interface = interface_with(list, ip);
+	bool found = interface != NULL && other_in(list, interface, ip, ret_other);
+	if (!found)
+		fail(failure, "a second local address beside %s is needed: add one ('ip address add … dev %s')", text,
+			interface != NULL ? interface : "INTERFACE");
+	freeifaddrs(list);
+	return found;
+}
+
+bool endpoint_make_room(unsigned count, struct failure *failure)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return fail(failure, "getrlimit: %s", strerror(errno));
+	rlim_t needed = (rlim_t)count + SPARE_DESCRIPTORS;
+	if (limit.rlim_cur >= needed)
+		return true;
+	limit.rlim_cur = needed;
+	if (limit.rlim_max < needed)
+		limit.rlim_max = needed;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+		return true;
+	return fail(failure,
+		"%u sockets do not fit into this process's limit of open files: raise it ('ulimit -n %llu'), or use fewer flows",
+		count, (unsigned long long)needed);
+}

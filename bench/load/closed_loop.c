@@ -1,0 +1,81 @@
+#include "load/closed_loop.h"
+
+/* Before arrivals are looked at again. */
+enum { STREAMS_AT_ONCE = 16 };
+
+static void append(struct worker *w, struct stream *s)
+{
+	s->newer = NULL;
+	s->older = w->newest;
+	if (w->newest != NULL)
+		w->newest->newer = s;
+	else
+		w->oldest = s;
+	w->newest = s;
+}
+
+static void take_out(struct worker *w, struct stream *s)
+{
+	if (s->older != NULL)
+		s->older->newer = s->newer;
+	else
+		w->oldest = s->newer;
+	if (s->newer != NULL)
+		s->newer->older = s->older;
+	else
+		w->newest = s->older;
+}
+
+static bool sends(const struct load_plan *plan, enum direction direction)
+{
+	return direction == UP ? plan->flood.up : plan->flood.down;
+}
+
+void closed_loop_init(struct worker *w)
+{
+	for (unsigned i = 0; i < w->unit_count; i++)
+		for (unsigned direction = 0; direction < DIRECTIONS; direction++)
+			if (sends(w->plan, direction))
+				append(w, &w->paths->paths[w->unit_first + i].streams[direction]);
+}
+
+void closed_loop_top_up(struct worker *w, struct path *path, enum direction direction)
+{
+	const struct load_flood *f = &w->plan->flood;
+	struct stream *s = &path->streams[direction];
+	if (!sends(w->plan, direction) || stream_under_way(s) + f->burst > f->window)
+		return;
+	sender_start(&w->sender, direction == UP ? w->paths->allocations[path->allocation].fd : path->peer_fd, direction);
+	for (; stream_under_way(s) + f->burst <= f->window; sender_cut(&w->sender)) {
+		if (w->sender.packet_count + f->burst > SENDER_PACKETS_MAX)
+			sender_flush(&w->sender);
+		for (unsigned i = 0; i < f->burst; i++)
+			sender_add(&w->sender, path, f->size, direction == UP && f->indications, 0);
+	}
+	sender_flush(&w->sender);
+	s->sent_ns = w->sender.now_ns;
+	take_out(w, s);
+	append(w, s);
+}
+
+/* A stream lies inside its path, and that in the array of all. */
+static struct path *path_of(struct worker *w, const struct stream *s, enum direction *ret_direction)
+{
+	size_t offset = (size_t)((const uint8_t *)s - (const uint8_t *)w->paths->paths);
+	struct path *path = &w->paths->paths[offset / sizeof *path];
+	*ret_direction = (enum direction)(s - path->streams);
+	return path;
+}
+
+/* The list is in the order of sending, so those whose time is up stand at its start. */
+uint64_t closed_loop_work(struct worker *w, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < STREAMS_AT_ONCE && now_ns >= w->oldest->sent_ns + CLOSED_LOOP_PATIENCE_NS; i++) {
+		struct stream *s = w->oldest;
+		enum direction direction;
+		struct path *path = path_of(w, s, &direction);
+		s->done = s->next;
+		closed_loop_top_up(w, path, direction);
+	}
+	return w->oldest->sent_ns + CLOSED_LOOP_PATIENCE_NS;
+}

@@ -1,0 +1,193 @@
+#include "load/player.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "load/worker.h"
+
+/* Before arrivals are looked at again. */
+enum { PLAYERS_AT_ONCE = 16 };
+
+uint32_t script_seek(const struct script *s, uint64_t at_ns)
+{
+	size_t low = 0, high = s->packet_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (s->packets[middle].at_ns < at_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (uint32_t)low;
+}
+
+static uint64_t script_due_ns(const struct player *p, const struct script *s)
+{
+	return p->started_ns + s->packets[p->position].at_ns;
+}
+
+static void script_wrap(struct player *p, const struct script *s)
+{
+	if (p->position < s->packet_count)
+		return;
+	p->position = 0;
+	p->started_ns += s->length_ns;
+}
+
+static void count_skipped(struct worker *w, enum direction direction, uint64_t count, uint64_t due_ns)
+{
+	const struct window *window = &w->control->window;
+	if (due_ns < atomic_load_explicit(&window->start_ns, memory_order_relaxed) ||
+		due_ns >= atomic_load_explicit(&window->end_ns, memory_order_relaxed))
+		return;
+	tally_count(&w->tallies[direction].unsent, count);
+	tally_count(&w->skipped, count);
+}
+
+static void script_catch_up(struct worker *w, struct player *p, uint64_t now_ns)
+{
+	const struct script *s = w->plan->script;
+	if (now_ns <= script_due_ns(p, s) + PLAYER_BEHIND_MAX_NS)
+		return;
+	while (script_due_ns(p, s) < now_ns) {
+		count_skipped(w, s->packets[p->position].direction, 1, script_due_ns(p, s));
+		p->position++;
+		script_wrap(p, s);
+	}
+}
+
+static void script_send(struct worker *w, const struct player *p, const struct script_packet *packet)
+{
+	struct path *path = &w->paths->paths[p->path + w->paths->places[packet->path]];
+	int fd = packet->direction == UP ? w->paths->allocations[path->allocation].fd : path->peer_fd;
+	struct sender *sender = &w->sender;
+	if (sender_full(sender) ||
+		(sender->packet_count > 0 && (sender->fd != fd || (uint8_t)sender->direction != packet->direction)))
+		sender_flush(sender);
+	sender_start(sender, fd, packet->direction);
+	bool indication = packet->direction == UP && (packet->indication || path->channel == 0);
+	sender_add(sender, path, packet->size, indication, script_due_ns(p, w->plan->script));
+}
+
+static uint64_t script_play(struct worker *w, struct player *p, uint64_t now_ns)
+{
+	const struct script *s = w->plan->script;
+	script_catch_up(w, p, now_ns);
+	while (script_due_ns(p, s) <= now_ns) {
+		script_send(w, p, &s->packets[p->position]);
+		p->position++;
+		script_wrap(p, s);
+	}
+	sender_flush(&w->sender);
+	return script_due_ns(p, s);
+}
+
+static unsigned flood_directions(const struct load_flood *f)
+{
+	return (unsigned)f->up + (unsigned)f->down;
+}
+
+/* How long a stream's burst lasts until its next one. */
+static double flood_interval_ns(const struct load_flood *f)
+{
+	return (double)f->burst * f->flows * flood_directions(f) * (double)NS_PER_S / f->rate_per_s;
+}
+
+/* From the start each time: a sum of rounded intervals would drift off. */
+static uint64_t flood_due_ns(const struct player *p, const struct load_flood *f)
+{
+	return p->started_ns + (uint64_t)((double)p->turn * flood_interval_ns(f));
+}
+
+static void flood_catch_up(struct worker *w, struct player *p, uint64_t now_ns)
+{
+	const struct load_flood *f = &w->plan->flood;
+	if (now_ns <= flood_due_ns(p, f) + PLAYER_BEHIND_MAX_NS)
+		return;
+	for (; flood_due_ns(p, f) < now_ns; p->turn++)
+		count_skipped(w, p->position, f->burst, flood_due_ns(p, f));
+}
+
+static uint64_t flood_play(struct worker *w, struct player *p, uint64_t now_ns)
+{
+	const struct load_flood *f = &w->plan->flood;
+	struct path *path = &w->paths->paths[p->path];
+	enum direction direction = p->position;
+	flood_catch_up(w, p, now_ns);
+	uint64_t due_ns = flood_due_ns(p, f);
+	sender_start(&w->sender, direction == UP ? w->paths->allocations[path->allocation].fd : path->peer_fd, direction);
+	for (; due_ns <= now_ns; due_ns = flood_due_ns(p, f)) {
+		for (unsigned i = 0; i < f->burst; i++)
+			sender_add(&w->sender, path, f->size, direction == UP && f->indications, due_ns);
+		sender_flush(&w->sender);
+		p->turn++;
+	}
+	return due_ns;
+}
+
+uint64_t players_play(struct worker *w, uint64_t now_ns)
+{
+	struct schedule *schedule = &w->schedule;
+	bool script = w->plan->kind == LOAD_SCRIPT;
+	for (unsigned i = 0; i < PLAYERS_AT_ONCE && schedule->count > 0 && schedule->entries[0].due_ns <= now_ns; i++) {
+		struct player *p = &w->players[schedule->entries[0].player];
+		schedule_postpone(schedule, script ? script_play(w, p, now_ns) : flood_play(w, p, now_ns));
+		now_ns = clock_mono_ns();
+	}
+	return schedule->count > 0 ? schedule->entries[0].due_ns : UINT64_MAX;
+}
+
+void players_finish(struct worker *w, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < w->schedule.count; i++) {
+		struct player *p = &w->players[i];
+		if (w->plan->kind == LOAD_SCRIPT)
+			script_catch_up(w, p, now_ns);
+		else
+			flood_catch_up(w, p, now_ns);
+	}
+}
+
+/* Neighbours among the copies go to different workers, so that all workers' load is alike at any time. */
+static void script_init(struct worker *w, unsigned index)
+{
+	const struct script *s = w->plan->script;
+	struct player *p = &w->players[index];
+	unsigned number = index * w->workers + w->number;
+	uint64_t offset_ns = (uint64_t)((double)s->length_ns * (number % w->plan->calls) / w->plan->calls);
+	p->path = (w->unit_first + index) * w->paths->unit_paths;
+	p->position = script_seek(s, offset_ns);
+	p->started_ns = w->control->start_ns - offset_ns;
+	script_wrap(p, s);
+	schedule_add(&w->schedule, index, script_due_ns(p, s));
+}
+
+static void flood_init(struct worker *w, unsigned index, unsigned direction_index)
+{
+	const struct load_flood *f = &w->plan->flood;
+	unsigned directions = flood_directions(f), player = index * directions + direction_index;
+	unsigned number = (w->unit_first + index) * directions + direction_index;
+	struct player *p = &w->players[player];
+	p->path = w->unit_first + index;
+	p->position = directions == DIRECTIONS ? direction_index : f->up ? UP : DOWN;
+	p->started_ns = w->control->start_ns + (uint64_t)(flood_interval_ns(f) * number / ((double)f->flows * directions));
+	schedule_add(&w->schedule, player, p->started_ns);
+}
+
+bool players_init(struct worker *w)
+{
+	bool script = w->plan->kind == LOAD_SCRIPT;
+	unsigned each = script ? 1 : flood_directions(&w->plan->flood);
+	w->players = calloc((size_t)w->unit_count * each, sizeof *w->players);
+	if (w->players == NULL || !schedule_init(&w->schedule, w->unit_count * each))
+		return false;
+	for (unsigned index = 0; index < w->unit_count; index++) {
+		if (script) {
+			script_init(w, index);
+			continue;
+		}
+		for (unsigned direction = 0; direction < each; direction++)
+			flood_init(w, index, direction);
+	}
+	return true;
+}
