@@ -1,0 +1,157 @@
+#include "compare/compare.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/capture.h"
+#include "compare/contest.h"
+
+static bool check_plan(const struct compare_plan *plan, struct failure *failure)
+{
+	if (plan->server_count == 0)
+		return fail(failure, "no server to compare");
+	if (plan->workload_count == 0)
+		return fail(failure, "no workload to run");
+	if (plan->rounds < 1 || plan->rounds > STATISTICS_VALUES_MAX)
+		return fail(failure, "%u rounds: use 1 to %d", plan->rounds, STATISTICS_VALUES_MAX);
+	for (size_t i = 0; i < plan->server_count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(plan->servers[i].name, plan->servers[j].name) == 0)
+				return fail(failure, "two servers are named %s: give each its own name", plan->servers[i].name);
+	return true;
+}
+
+/* Says now, not after half an hour, who is missing. */
+static bool find_available(const struct compare_plan *plan, bool *available, struct failure *failure)
+{
+	struct failure why;
+	size_t count = 0;
+	for (size_t i = 0; i < plan->server_count; i++) {
+		available[i] = server_available(&plan->servers[i], &plan->place, &why);
+		count += available[i];
+		if (!available[i])
+			fprintf(stderr, "uturn-bench: left out: %s\n", why.text);
+	}
+	return count > 0 || fail(failure, "none of the servers can be started here: %.400s", why.text);
+}
+
+static bool read_capture(
+	const struct compare_plan *plan, const struct workload *w, struct capture *ret_capture, struct failure *failure)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/%s", plan->captures_dir != NULL ? plan->captures_dir : ".", w->capture);
+	return capture_read(path, 0, ret_capture, failure);
+}
+
+/* The reference is the first available "coturn", or else the first that is available. */
+static size_t find_reference(const struct compare_plan *plan, const struct contender *contenders)
+{
+	size_t first = plan->server_count;
+	for (size_t i = 0; i < plan->server_count; i++) {
+		if (!contenders[i].takes_part)
+			continue;
+		if (strcmp(plan->servers[i].name, "coturn") == 0)
+			return i;
+		if (first == plan->server_count)
+			first = i;
+	}
+	return first;
+}
+
+static void contest_done(struct contest *c)
+{
+	for (size_t i = 0; c->contenders != NULL && i < c->plan->server_count; i++)
+		json_decref(c->contenders[i].results);
+	free(c->contenders);
+	free(c->scratch);
+}
+
+static bool contest_init(struct contest *c, const bool *available, struct failure *failure)
+{
+	c->contenders = calloc(c->plan->server_count, sizeof c->contenders[0]);
+	c->scratch = calloc(1, sizeof *c->scratch);
+	if (c->contenders == NULL || c->scratch == NULL)
+		return fail(failure, "no memory");
+	for (size_t i = 0; i < c->plan->server_count; i++) {
+		struct contender *contender = &c->contenders[i];
+		const char *left_out = c->workload->left_out;
+		contender->spec = &c->plan->servers[i];
+		contender->takes_part = available[i] && (left_out == NULL || strcmp(left_out, contender->spec->name) != 0);
+		contender->results = json_array();
+	}
+	c->reference = find_reference(c->plan, c->contenders);
+	return true;
+}
+
+static bool run_rounds(struct contest *c, struct failure *failure)
+{
+	unsigned rounds = contest_rounds(c);
+	for (unsigned round = 0; round <= rounds; round++) {
+		for (size_t i = 0; i < c->plan->server_count; i++) {
+			if (!c->contenders[i].takes_part)
+				continue;
+			if (load_interrupted())
+				return true;
+			snprintf(c->progress_phase, sizeof c->progress_phase, "%s, round %u of %u, %s", c->workload->name, round,
+				rounds, c->contenders[i].spec->name);
+			/* System calls are counted once: counting costs time of its own. */
+			if (!contest_run_once(c, &c->contenders[i], round > 0, round == 1, failure))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* What was measured is kept when a later run fails. */
+static bool run_contest(struct contest *c, const bool *available, json_t *comparisons, struct failure *failure)
+{
+	if (!contest_init(c, available, failure))
+		return false;
+	if (c->reference == c->plan->server_count)
+		return true;
+	bool good = contest_calibrate(c, failure) && run_rounds(c, failure);
+	json_t *comparison = contest_document(c);
+	if (comparison != NULL)
+		json_array_append_new(comparisons, comparison);
+	return good;
+}
+
+static bool run_all(const struct compare_plan *plan, const struct capture *captures, const bool *available, json_t *comparisons,
+	load_progress_fn *progress, void *context, struct failure *failure)
+{
+	for (size_t i = 0; i < plan->workload_count && !load_interrupted(); i++) {
+		struct contest c = {
+			.plan = plan,
+			.workload = &plan->workloads[i],
+			.script = plan->workloads[i].kind == WORKLOAD_REPLAY ? &captures[i].script : NULL,
+			.progress = progress,
+			.progress_context = context,
+		};
+		bool good = run_contest(&c, available, comparisons, failure);
+		contest_done(&c);
+		if (!good)
+			return false;
+	}
+	return true;
+}
+
+bool compare_run(
+	const struct compare_plan *plan, json_t *comparisons, load_progress_fn *progress, void *context, struct failure *failure)
+{
+	if (!check_plan(plan, failure))
+		return false;
+	bool *available = calloc(plan->server_count, sizeof *available);
+	struct capture *captures = calloc(plan->workload_count, sizeof *captures);
+	bool good = available != NULL && captures != NULL ? find_available(plan, available, failure) : fail(failure, "no memory");
+	size_t read = 0;
+	for (; good && read < plan->workload_count; read++)
+		if (plan->workloads[read].kind == WORKLOAD_REPLAY)
+			good = read_capture(plan, &plan->workloads[read], &captures[read], failure);
+	good = good && run_all(plan, captures, available, comparisons, progress, context, failure);
+	for (size_t i = 0; captures != NULL && i < read; i++)
+		capture_done(&captures[i]);
+	free(captures);
+	free(available);
+	return good;
+}
