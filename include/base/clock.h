@@ -21,6 +21,9 @@ struct moment {
 struct moment clock_now(void);
 uint64_t clock_mono_ns(void);
 
+/* Processor time that this thread has used, at the rate of the monotonic clock. A system call. */
+uint64_t clock_thread_ns(void);
+
 /* Milliseconds since 1970, for time stamps that people read; never accelerated. */
 uint64_t clock_wall_ms(void);
 

@@ -19,6 +19,12 @@ uint64_t clock_mono_ns(void)
 	return ((uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec) * UTURN_CLOCK_RATE;
 }
 
+uint64_t clock_thread_ns(void)
+{
+	struct timespec ts = read_clock(CLOCK_THREAD_CPUTIME_ID);
+	return ((uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec) * UTURN_CLOCK_RATE;
+}
+
 uint64_t clock_wall_ms(void)
 {
 	struct timespec ts = read_clock(CLOCK_REALTIME);

@@ -131,7 +131,10 @@ unsigned engine_turn(struct engine *engine, uint64_t wait_ns, const struct recei
 	engine->turn++;
 	*ret_batch = engine->batch;
 	unsigned count = engine->ops->turn(engine, engine_wait_ns(engine, wait_ns));
-	gather_count(&engine->gather, count, engine->batch_bytes, engine->now_ns);
+	if (gather_count(&engine->gather, count, engine->batch_bytes, engine->now_ns)) {
+		counter_add(&engine->counters.system_calls, 1);
+		gather_judge(&engine->gather, clock_thread_ns(), engine->now_ns);
+	}
 	return count;
 }
 

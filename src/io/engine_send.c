@@ -43,6 +43,7 @@ static void send_undone(struct engine *engine, const struct train *train)
 void engine_flushed(struct engine *engine)
 {
 	struct engine_counters *counters = &engine->counters;
+	gather_sent(&engine->gather, trains_count(engine->trains));
 	counter_add(&counters->sent_packets, engine->pending_packets);
 	counter_add(&counters->sent_bytes, engine->pending_bytes);
 	counter_add(&counters->sent_trains, engine->pending_trains);
