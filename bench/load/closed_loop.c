@@ -39,23 +39,38 @@ void closed_loop_init(struct worker *w)
 				append(w, &w->paths->paths[w->unit_first + i].streams[direction]);
 }
 
+static bool has_room(const struct worker *w, const struct stream *s)
+{
+	return stream_under_way(s) + w->plan->flood.burst <= w->plan->flood.window;
+}
+
+static void make_ready(struct worker *w, struct stream *s)
+{
+	if (s->ready || !has_room(w, s))
+		return;
+	s->ready = true;
+	s->ready_next = NULL;
+	if (w->ready_last != NULL)
+		w->ready_last->ready_next = s;
+	else
+		w->ready_first = s;
+	w->ready_last = s;
+}
+
+static struct stream *take_ready(struct worker *w)
+{
+	struct stream *s = w->ready_first;
+	w->ready_first = s->ready_next;
+	if (w->ready_first == NULL)
+		w->ready_last = NULL;
+	s->ready = false;
+	return s;
+}
+
 void closed_loop_top_up(struct worker *w, struct path *path, enum direction direction)
 {
-	const struct load_flood *f = &w->plan->flood;
-	struct stream *s = &path->streams[direction];
-	if (!sends(w->plan, direction) || stream_under_way(s) + f->burst > f->window)
-		return;
-	sender_start(&w->sender, direction == UP ? w->paths->allocations[path->allocation].fd : path->peer_fd, direction);
-	for (; stream_under_way(s) + f->burst <= f->window; sender_cut(&w->sender)) {
-		if (w->sender.packet_count + f->burst > SENDER_PACKETS_MAX)
-			sender_flush(&w->sender);
-		for (unsigned i = 0; i < f->burst; i++)
-			sender_add(&w->sender, path, f->size, direction == UP && f->indications, 0);
-	}
-	sender_flush(&w->sender);
-	s->sent_ns = w->sender.now_ns;
-	take_out(w, s);
-	append(w, s);
+	if (sends(w->plan, direction))
+		make_ready(w, &path->streams[direction]);
 }
 
 /* A stream lies inside its path, and that in the array of all. */
@@ -67,15 +82,36 @@ static struct path *path_of(struct worker *w, const struct stream *s, enum direc
 	return path;
 }
 
-/* The list is in the order of sending, so those whose time is up stand at its start. */
+static void send_burst(struct worker *w, struct stream *s)
+{
+	const struct load_flood *f = &w->plan->flood;
+	enum direction direction;
+	struct path *path = path_of(w, s, &direction);
+	sender_start(&w->sender, direction == UP ? w->paths->allocations[path->allocation].fd : path->peer_fd, direction);
+	for (unsigned i = 0; i < f->burst; i++)
+		sender_add(&w->sender, path, f->size, direction == UP && f->indications, 0);
+	sender_flush(&w->sender);
+	s->sent_ns = w->sender.now_ns;
+	take_out(w, s);
+	append(w, s);
+}
+
 uint64_t closed_loop_work(struct worker *w, uint64_t now_ns)
 {
+	/* The list is in the order of sending, so those whose time is up stand at its start. */
 	for (unsigned i = 0; i < STREAMS_AT_ONCE && now_ns >= w->oldest->sent_ns + CLOSED_LOOP_PATIENCE_NS; i++) {
 		struct stream *s = w->oldest;
-		enum direction direction;
-		struct path *path = path_of(w, s, &direction);
 		s->done = s->next;
-		closed_loop_top_up(w, path, direction);
+		s->sent_ns = now_ns;
+		take_out(w, s);
+		append(w, s);
+		make_ready(w, s);
 	}
-	return w->oldest->sent_ns + CLOSED_LOOP_PATIENCE_NS;
+	/* In turns, one burst each: flows share the way, and none sends its whole window at once. */
+	for (unsigned i = 0; i < STREAMS_AT_ONCE && w->ready_first != NULL; i++) {
+		struct stream *s = take_ready(w);
+		send_burst(w, s);
+		make_ready(w, s);
+	}
+	return w->ready_first != NULL ? now_ns : w->oldest->sent_ns + CLOSED_LOOP_PATIENCE_NS;
 }

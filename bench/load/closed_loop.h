@@ -15,10 +15,10 @@
 /* All streams that the plan sends on wait for their first burst. */
 void closed_loop_init(struct worker *w);
 
-/* Sends the bursts that fit. */
+/* Packets have come back: the stream takes its turn when a burst fits. */
 void closed_loop_top_up(struct worker *w, struct path *path, enum direction direction);
 
-/* Gives up what took too long, of a few streams. Returns when the next one is due. */
+/* Sends a burst for each of a few streams that have room, and gives up what took too long. Returns when to be called again. */
 uint64_t closed_loop_work(struct worker *w, uint64_t now_ns);
 
 #endif

@@ -36,6 +36,8 @@ struct stream {
 	uint32_t anonymous_sent, anonymous_first, anonymous_end, anonymous_arrived;
 	uint64_t sent_ns; /* closed loop: when it sent last, CLOCK_MONOTONIC */
 	struct stream *older, *newer;
+	struct stream *ready_next; /* closed loop: waits for its turn to send, in the worker's queue */
+	bool ready;
 	struct tracker tracker;
 };
 

@@ -37,7 +37,8 @@ struct worker {
 	struct keepalive keepalive;
 	struct schedule schedule; /* paced: players by their next packet */
 	struct player *players;
-	struct stream *oldest, *newest; /* closed loop: all streams that send, by when they did last */
+	struct stream *ready_first, *ready_last; /* closed loop: streams with room for a burst, in turns */
+	struct stream *oldest, *newest;          /* closed loop: all streams that send, by when they did last */
 	int epoll;
 	uint64_t now_ns;            /* CLOCK_MONOTONIC, after the last wait */
 	_Atomic uint64_t waited_ns; /* of the window */
