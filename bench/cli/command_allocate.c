@@ -52,7 +52,7 @@ static bool measure(struct session *s)
 	};
 	struct allocate_result result;
 	return allocate_run(&plan, &target.load, &result, &s->failure) &&
-	       session_add(s, document_allocate(&plan, NULL, NULL, &result));
+	       session_add(s, document_allocate(&plan, &target.load, NULL, NULL, &result));
 }
 
 static int execute(const struct run *run)

@@ -103,7 +103,7 @@ static const char *path_beside_program(const char *given, const char *relative, 
 static const char *peers_default(char *path, size_t size)
 {
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	if (cache)
+	if (cache && *cache)
 		snprintf(path, size, "%s/uturn/peers", cache);
 	else
 		snprintf(path, size, "%s/.cache/uturn/peers", home ? home : "");
@@ -185,7 +185,7 @@ static bool server_add(struct comparison *c, const char *text, struct failure *f
 	return true;
 }
 
-/* Those that nobody named may be missing here; those that were named may not. */
+/* Those that nobody named may be missing here, which the comparisons then tell; those that were named may not. */
 static bool servers_choose(struct comparison *c, const struct options *o, const char *usual, struct failure *failure)
 {
 	char name[64];
@@ -195,22 +195,14 @@ static bool servers_choose(struct comparison *c, const struct options *o, const 
 			return fail(failure, "--servers %s: not a list of names", o->servers);
 		if (!server_add(c, name, failure))
 			return false;
-		struct server_spec *spec = &c->servers[c->plan.server_count - 1];
-		if (server_available(spec, &c->plan.place, failure))
-			continue;
-		if (o->servers)
+		if (o->servers && !server_available(&c->servers[c->plan.server_count - 1], &c->plan.place, failure))
 			return false;
-		if (!o->quiet)
-			fprintf(stderr, "uturn-bench: left out: %s\n", failure->text);
-		server_spec_done(spec);
-		c->plan.server_count--;
 	}
 	for (unsigned i = 0; i < o->server_count; i++)
 		if (!server_add(c, o->server[i], failure) ||
 			!server_available(&c->servers[c->plan.server_count - 1], &c->plan.place, failure))
 			return false;
-	return c->plan.server_count > 0 ||
-	       fail(failure, "no server of the set can be started here: name some with --servers or --server");
+	return true;
 }
 
 static bool prepare(struct comparison *c, const struct options *o, uint64_t seed, struct failure *failure)
@@ -223,6 +215,7 @@ static bool prepare(struct comparison *c, const struct options *o, uint64_t seed
 	c->plan.rounds = o->rounds ? o->rounds : usual.rounds;
 	c->plan.seconds = o->seconds > 0 ? o->seconds : usual.seconds;
 	c->plan.seed = seed;
+	c->plan.quiet = o->quiet;
 	return place_choose(c, o, failure) && workloads_choose(c, o, failure) && servers_choose(c, o, usual.servers, failure);
 }
 
@@ -236,7 +229,9 @@ static bool measure(struct session *s, struct comparison *c)
 		c->plan.place.address = c->pair.server;
 		c->plan.place.netns_path = c->pair.server_path;
 	}
-	bool good = compare_run(&c->plan, json_object_get(s->document, "comparisons"), progress_show, &s->progress, &s->failure);
+	json_t *comparisons = json_object_get(s->document, "comparisons");
+	bool good = compare_run(&c->plan, comparisons, progress_show, &s->progress, &s->failure);
+	s->partial = json_array_size(comparisons) > 0;
 	if (s->options->netns)
 		netns_remove(&c->pair);
 	return good;

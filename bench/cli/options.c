@@ -196,24 +196,23 @@ static void set_direction(struct parse *p, const char *text)
 		refuse(p, text, "not a direction: use up, down or both");
 }
 
+static bool add_kind(struct options *options, const char *name)
+{
+	for (int kind = 0; kind < ATTACK_KINDS; kind++)
+		if (strcmp(name, attack_kind_name((enum attack_kind)kind)) == 0)
+			return options->kinds[kind] = true;
+	return false;
+}
+
 static void set_kinds(struct parse *p, const char *text)
 {
-	char part[32];
-	bool *kinds = p->options->kinds;
-	memset(kinds, 0, sizeof p->options->kinds);
-	while (*text != '\0') {
-		int kind = 0;
-		if (value_next(&text, part, sizeof part))
-			while (kind < ATTACK_KINDS && strcmp(part, attack_kind_name((enum attack_kind)kind)) != 0)
-				kind++;
-		else
-			kind = ATTACK_KINDS;
-		if (kind == ATTACK_KINDS) {
+	char name[32];
+	memset(p->options->kinds, 0, sizeof p->options->kinds);
+	for (const char *left = text; *left != '\0';)
+		if (!value_next(&left, name, sizeof name) || !add_kind(p->options, name)) {
 			refuse(p, text, "not a list of attacks: use unauthenticated,unpermitted,client or some of them");
 			return;
 		}
-		kinds[kind] = true;
-	}
 }
 
 static void add_server(struct parse *p, const char *text)
@@ -231,7 +230,7 @@ static void help(struct parse *p, const struct argp_state *state)
 {
 	if (p->status >= 0)
 		return;
-	/* glibc's parser changes nothing through the name. */
+	/* argp's name is not const, but nothing is changed through it. */
 	argp_help(state->root_argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)(ARGP_HELP_EXIT_OK | ARGP_HELP_EXIT_ERR),
 		(char *)(uintptr_t)p->name);
 	p->status = EXIT_GOOD;

@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 #include "base/addr.h"
-#include "client/attack.h"
+#include "trials/attack.h"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 

@@ -10,6 +10,7 @@
 
 #include "compare/compare.h"
 #include "crypto/random.h"
+#include "interrupt.h"
 #include "report/document.h"
 
 int failure_print(const struct failure *failure)
@@ -41,7 +42,7 @@ bool output_possible(const char *path, struct failure *failure)
 static void on_signal(int number)
 {
 	(void)number;
-	load_interrupt();
+	interrupt_request();
 }
 
 static void signals_take(void)
@@ -115,7 +116,7 @@ static void text_print(const json_t *document)
 		document_print(json_array_get(results, i), stdout);
 	if (json_array_size(comparisons) > 0)
 		compare_print(comparisons, stdout);
-	if (load_interrupted())
+	if (interrupt_requested())
 		puts("interrupted: this is what was measured until then");
 }
 
@@ -137,11 +138,14 @@ static bool result_write(struct session *s)
 int session_end(struct session *s, bool good)
 {
 	progress_clear(&s->progress);
-	bool wrote = good && result_write(s);
-	if (!wrote)
+	struct failure failure = s->failure;
+	bool write = good || s->partial, wrote = write && result_write(s);
+	if (!good)
+		failure_print(&failure);
+	if (write && !wrote)
 		failure_print(&s->failure);
 	json_decref(s->document);
 	if (good && !wrote)
 		return EXIT_FAILED;
-	return load_interrupted() ? EXIT_INTERRUPTED : good ? EXIT_GOOD : EXIT_FAILED;
+	return interrupt_requested() ? EXIT_INTERRUPTED : good ? EXIT_GOOD : EXIT_FAILED;
 }

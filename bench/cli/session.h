@@ -27,6 +27,7 @@ struct session {
 	json_t *document;
 	uint64_t seed;
 	struct progress progress;
+	bool partial;           /* what was measured before a failure is in the document and worth to be kept */
 	struct failure failure; /* written by the step that failed */
 };
 
@@ -38,7 +39,8 @@ bool session_add(struct session *s, json_t *result);
 
 /*
  * good: prints the document or its text, and writes the file; returns EXIT_GOOD, EXIT_INTERRUPTED where the measurement was ended
- * early, or EXIT_FAILED where the result could not be written. Otherwise prints the failure and writes nothing. Frees the document.
+ * early, or EXIT_FAILED where the result could not be written. Otherwise prints the failure, and writes nothing unless `partial`.
+ * Frees the document.
  */
 int session_end(struct session *s, bool good);
 

@@ -1,32 +1,33 @@
 #include "client/endpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/udp.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "crypto/random.h"
-#include "load/load.h"
 
-/* Where all but one port in forty are taken, one in 10^11 openings fails. */
-enum { BIND_TRIES_MAX = 1000, SPARE_DESCRIPTORS = 256 };
+enum { PORTS = LOADER_PORT_MAX - LOADER_PORT_MIN + 1, SPARE_DESCRIPTORS = 256 };
 
 /* The larger of what is allowed: past the system's limit where this process may, up to it otherwise. Never an error. */
-static void set_buffers(int fd, int bytes)
+static void set_buffers(int fd, int receive_bytes, int send_bytes)
 {
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0)
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_bytes, sizeof receive_bytes) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_bytes, sizeof send_bytes) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
 }
 
 static bool set_options(int fd, bool gro, int buffer_bytes, struct failure *failure)
 {
 	const int on = 1;
 	if (buffer_bytes > 0)
-		set_buffers(fd, buffer_bytes);
+		set_buffers(fd, buffer_bytes, buffer_bytes);
 	if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0)
 		return fail(failure, "this kernel does not stamp arrivals (SO_TIMESTAMPNS: %s)", strerror(errno));
 	if (gro && setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on) != 0)
@@ -46,15 +47,28 @@ static bool bind_failed(const struct addr *ip, int error, struct failure *failur
 	return fail(failure, "cannot bind a UDP socket to %s: %s", text, strerror(error));
 }
 
+static atomic_uint ports_used;
+
+static void draw_first_port(void)
+{
+	struct random_source source = {0};
+	unsigned draw;
+	random_bytes(&source, &draw, sizeof draw);
+	atomic_store(&ports_used, draw % PORTS);
+}
+
+static uint16_t next_port(void)
+{
+	static pthread_once_t drawn = PTHREAD_ONCE_INIT;
+	pthread_once(&drawn, draw_first_port);
+	return (uint16_t)(LOADER_PORT_MIN + atomic_fetch_add(&ports_used, 1) % PORTS);
+}
+
 static bool bind_somewhere(int fd, const struct addr *ip, struct addr *ret_local, struct failure *failure)
 {
-	static _Thread_local struct random_source ports;
 	int error = EADDRINUSE;
-	for (int i = 0; i < BIND_TRIES_MAX && error == EADDRINUSE; i++) {
-		uint32_t draw;
-		random_bytes(&ports, &draw, sizeof draw);
-		struct addr local =
-			addr_with_port(*ip, (uint16_t)(LOADER_PORT_MIN + draw % (LOADER_PORT_MAX - LOADER_PORT_MIN + 1)));
+	for (int i = 0; i < PORTS && error == EADDRINUSE; i++) {
+		struct addr local = addr_with_port(*ip, next_port());
 		struct sockaddr_storage sa;
 		socklen_t size = addr_to_sockaddr(&local, &sa);
 		if (bind(fd, (struct sockaddr *)&sa, size) == 0) {
@@ -98,6 +112,44 @@ bool endpoint_connect(int fd, const struct addr *remote, struct failure *failure
 		return true;
 	char text[ADDR_TEXT_SIZE];
 	return fail(failure, "cannot reach %s: %s", addr_format(remote, text), strerror(errno));
+}
+
+static bool ends_of(int fd, struct addr *ret_local, struct addr *ret_remote, struct failure *failure)
+{
+	struct sockaddr_storage local = {0}, remote = {0};
+	socklen_t local_size = sizeof local, remote_size = sizeof remote;
+	if (getsockname(fd, (struct sockaddr *)&local, &local_size) != 0 ||
+		getpeername(fd, (struct sockaddr *)&remote, &remote_size) != 0)
+		return fail(failure, "a socket's addresses cannot be read: %s", strerror(errno));
+	*ret_local = addr_from_sockaddr((struct sockaddr *)&local);
+	*ret_remote = addr_from_sockaddr((struct sockaddr *)&remote);
+	return true;
+}
+
+static int option(int fd, int level, int name)
+{
+	int value = 0;
+	socklen_t size = sizeof value;
+	getsockopt(fd, level, name, &value, &size);
+	return value;
+}
+
+bool endpoint_renew(int fd, struct failure *failure)
+{
+	struct addr local, remote, bound;
+	if (!ends_of(fd, &local, &remote, failure))
+		return false;
+	bool gro = option(fd, IPPROTO_UDP, UDP_GRO) != 0;
+	int other = endpoint_open(&local, gro, 0, &bound, failure);
+	if (other < 0)
+		return false;
+	/* socket(7): twice what was asked for is told. */
+	set_buffers(other, option(fd, SOL_SOCKET, SO_RCVBUF) / 2, option(fd, SOL_SOCKET, SO_SNDBUF) / 2);
+	bool done = endpoint_connect(other, &remote, failure);
+	if (done && dup3(other, fd, O_CLOEXEC) < 0)
+		done = fail(failure, "dup3: %s", strerror(errno));
+	close(other);
+	return done;
 }
 
 bool endpoint_local_address(const struct addr *remote, struct addr *ret_local, struct failure *failure)

@@ -8,12 +8,21 @@
 #include "base/addr.h"
 #include "failure.h"
 
+enum { LOADER_PORT_MIN = 10000, LOADER_PORT_MAX = 48000 /* TURN servers relay from 49152-65535 */ };
+
 /*
- * A non-blocking socket bound to `ip` and a free port between LOADER_PORT_MIN and LOADER_PORT_MAX (load/load.h), drawn at random,
- * SO_TIMESTAMPNS on, buffers as large as allowed (*_FORCE first; buffer_bytes 0: the system's own), UDP_GRO on where `gro`. Returns
- * the descriptor, or -1 with one line in `failure`. *ret_local gets the bound address. Threads: any.
+ * A non-blocking socket bound to `ip` and a free port between LOADER_PORT_MIN and LOADER_PORT_MAX, SO_TIMESTAMPNS on, buffers as
+ * large as allowed (*_FORCE first; buffer_bytes 0: the system's own), UDP_GRO on where `gro`. Returns the descriptor, or -1 with
+ * one line in `failure`. *ret_local gets the bound address. The ports are taken one after the other from a random start, so that a
+ * process uses none again before it has used all: a server may take seconds to forget the allocation of a port. Threads: any.
  */
 int endpoint_open(const struct addr *ip, bool gro, int buffer_bytes, struct addr *ret_local, struct failure *failure);
+
+/*
+ * Gives a connected endpoint another port: behind `fd` there is a new socket afterwards with the same IP address, peer and options,
+ * which no epoll set has. False with one line: then `fd` is as it was.
+ */
+bool endpoint_renew(int fd, struct failure *failure);
 
 /* Connects it: only what comes from `remote` arrives, and ICMP errors are reported. */
 bool endpoint_connect(int fd, const struct addr *remote, struct failure *failure);

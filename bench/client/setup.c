@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "load/load.h"
+#include "client/endpoint.h"
+#include "interrupt.h"
 
 enum { EVENTS_MAX = 64, TICK_MS = 20, ANSWER_MAX = 2048, DATAGRAMS_AT_ONCE = 4 };
 enum { FAREWELLS_AT_ONCE = 32, FAREWELL_WAIT_MS = 10, FAREWELL_WAITS_MAX = 2 };
@@ -42,12 +43,34 @@ static bool passing(int error)
 	return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EINTR;
 }
 
+static bool watch(struct setup *s, unsigned index)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = index};
+	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->clients[index].fd, &event) == 0 ||
+	       fail(s->failure, "epoll_ctl: %s", strerror(errno));
+}
+
+/* False: it failed, and another port would not help, or cannot be had. */
+static bool renew_client(struct setup *s, unsigned index)
+{
+	struct setup_client *client = &s->clients[index];
+	if (!client->client->port_taken || client->renewals == SETUP_RENEWALS_MAX)
+		return fail(s->failure, "%s", client->client->failure.text);
+	client->renewals++;
+	if (!endpoint_renew(client->fd, s->failure))
+		return false;
+	turn_client_restart(client->client);
+	return watch(s, index);
+}
+
 /* Sends what the client has to say. */
 static bool poll_client(struct setup *s, unsigned index, uint64_t now_ns)
 {
 	uint8_t message[TURN_CLIENT_MESSAGE_MAX];
 	struct setup_client *client = &s->clients[index];
 	size_t size;
+	if (client->client->state == TURN_CLIENT_FAILED && !renew_client(s, index))
+		return false;
 	while ((size = turn_client_poll(client->client, now_ns, message, &s->wake_ns[index])) > 0)
 		if (send(client->fd, message, size, 0) < 0 && !passing(errno))
 			return send_failed(s, errno);
@@ -155,7 +178,7 @@ static bool run(struct setup *s, unsigned parallel, struct setup_figures *ret_fi
 			return false;
 		if (s->working == 0)
 			break;
-		if (load_interrupted())
+		if (interrupt_requested())
 			return fail(s->failure, "interrupted");
 		if (now_ns - tick_ns >= TICK_MS * NS_PER_MS) {
 			tick_ns = now_ns;
@@ -181,9 +204,8 @@ static bool prepare(struct setup *s)
 		return fail(s->failure, "epoll_create1: %s", strerror(errno));
 	for (unsigned i = 0; i < s->count; i++) {
 		s->wake_ns[i] = UINT64_MAX;
-		struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
-		if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->clients[i].fd, &event) != 0)
-			return fail(s->failure, "epoll_ctl: %s", strerror(errno));
+		if (!watch(s, i))
+			return false;
 	}
 	struct sockaddr_storage sa = {0};
 	socklen_t size = sizeof sa;

@@ -2,7 +2,9 @@
  * setup - makes many allocations at once: drives turn_clients over their sockets until all are ready or one has failed.
  *
  * Patience: a request is sent again after 0.5, 1.5, 3.5 s (turn_client.h), but the set-up ends when no client has had an answer for
- * SETUP_SILENCE_MS; a refused connection (ICMP port unreachable) ends it at once. An interrupt (load_interrupted) within 20 ms.
+ * SETUP_SILENCE_MS; a refused connection (ICMP port unreachable) ends it at once, an interrupt (interrupt.h) within 20 ms. A client
+ * whose port the server still knows (437 to Allocate: coturn takes a second or two to forget an allocation that ended) gets another
+ * port and begins anew, SETUP_RENEWALS_MAX times at most.
  *
  * Threads: the caller's.
  */
@@ -11,11 +13,12 @@
 
 #include "client/turn_client.h"
 
-enum { SETUP_SILENCE_MS = 4000 };
+enum { SETUP_SILENCE_MS = 4000, SETUP_RENEWALS_MAX = 20 };
 
 struct setup_client {
-	int fd; /* connected to the server, non-blocking */
+	int fd; /* connected to the server, non-blocking; stays the same number when the socket behind it is a new one */
 	struct turn_client *client;
+	unsigned renewals; /* how often it was */
 };
 
 struct setup_figures {

@@ -41,6 +41,15 @@ void turn_client_set_peers(struct turn_client *c, struct turn_client_peer *peers
 	}
 }
 
+void turn_client_restart(struct turn_client *c)
+{
+	struct turn_client fresh = {.username = c->username, .password = c->password, .server = c->server, .family = c->family};
+	struct turn_client_peer *peers = c->peers;
+	unsigned peer_count = c->peer_count;
+	*c = fresh;
+	turn_client_set_peers(c, peers, peer_count);
+}
+
 static uint64_t two_thirds_later(uint64_t now_ns, uint64_t lifetime_s)
 {
 	return now_ns + lifetime_s * NS_PER_S * 2 / 3;

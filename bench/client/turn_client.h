@@ -64,6 +64,9 @@ void turn_client_done(struct turn_client *c);
 /* Gives a client that was made without peers its peers, as turn_client_init would have; a ready one then works again. */
 void turn_client_set_peers(struct turn_client *c, struct turn_client_peer *peers, unsigned peer_count);
 
+/* Begins anew, from another port: as after turn_client_init, with the same peers, server and family. */
+void turn_client_restart(struct turn_client *c);
+
 /*
  * The message to send now, written to `buffer` (at least TURN_CLIENT_MESSAGE_MAX bytes); 0 when there is nothing to send before
  * *ret_wake_ns (UINT64_MAX: never). now_ns is CLOCK_MONOTONIC. To be called after turn_client_init, after every message, and when

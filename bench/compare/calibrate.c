@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "compare/contest.h"
+#include "interrupt.h"
 
 #define CALIBRATION_S 0.6
 #define CLOSE_ENOUGH 0.05
@@ -83,7 +84,7 @@ static bool calibrate_calls(struct contest *c, struct failure *failure)
 		snprintf(c->progress_phase, sizeof c->progress_phase, "%s, calibrating: %u calls, %s", c->workload->name,
 			plan.calls, reference->spec->name);
 		if (!contest_load(c, reference, &plan, failure))
-			return load_interrupted();
+			return interrupt_requested();
 		judge(&climb, c->scratch, plan.calls, &c->calibration);
 		unsigned next = next_calls(&climb, c->scratch, plan.calls);
 		if (climb.off <= CLOSE_ENOUGH * climb.wanted || next == plan.calls)
@@ -107,11 +108,11 @@ static bool calibrate_rate(struct contest *c, struct failure *failure)
 	snprintf(c->progress_phase, sizeof c->progress_phase, "%s, calibrating: the most that %s relays", c->workload->name,
 		reference->spec->name);
 	if (!contest_load(c, reference, &plan, failure))
-		return load_interrupted();
+		return interrupt_requested();
 	double delivered = (double)(tally_read(&c->scratch->up.delivered) + tally_read(&c->scratch->down.delivered));
 	double per_s = c->scratch->seconds > 0 ? delivered / c->scratch->seconds : 0;
 	if (per_s * c->workload->rate_share < 1)
-		return load_interrupted() ||
+		return interrupt_requested() ||
 		       fail(failure, "%s: %s relays nothing, so there is no share of it", c->workload->name, reference->spec->name);
 	c->calibration = (struct calibration){
 		.made = true,

@@ -6,6 +6,7 @@
 
 #include "capture/capture.h"
 #include "compare/contest.h"
+#include "interrupt.h"
 
 static bool check_plan(const struct compare_plan *plan, struct failure *failure)
 {
@@ -23,17 +24,16 @@ static bool check_plan(const struct compare_plan *plan, struct failure *failure)
 }
 
 /* Says now, not after half an hour, who is missing. */
-static bool find_available(const struct compare_plan *plan, bool *available, struct failure *failure)
+static bool find_missing(const struct compare_plan *plan, struct failure *missing, struct failure *failure)
 {
-	struct failure why;
 	size_t count = 0;
 	for (size_t i = 0; i < plan->server_count; i++) {
-		available[i] = server_available(&plan->servers[i], &plan->place, &why);
-		count += available[i];
-		if (!available[i])
-			fprintf(stderr, "uturn-bench: left out: %s\n", why.text);
+		if (server_available(&plan->servers[i], &plan->place, &missing[i]))
+			missing[i].text[0] = '\0';
+		else if (count++, !plan->quiet)
+			fprintf(stderr, "uturn-bench: left out: %s\n", missing[i].text);
 	}
-	return count > 0 || fail(failure, "none of the servers can be started here: %.400s", why.text);
+	return count < plan->server_count || fail(failure, "none of the servers can be started here: %.400s", missing[0].text);
 }
 
 static bool read_capture(
@@ -67,7 +67,7 @@ static void contest_done(struct contest *c)
 	free(c->scratch);
 }
 
-static bool contest_init(struct contest *c, const bool *available, struct failure *failure)
+static bool contest_init(struct contest *c, const struct failure *missing, struct failure *failure)
 {
 	c->contenders = calloc(c->plan->server_count, sizeof c->contenders[0]);
 	c->scratch = calloc(1, sizeof *c->scratch);
@@ -77,7 +77,9 @@ static bool contest_init(struct contest *c, const bool *available, struct failur
 		struct contender *contender = &c->contenders[i];
 		const char *left_out = c->workload->left_out;
 		contender->spec = &c->plan->servers[i];
-		contender->takes_part = available[i] && (left_out == NULL || strcmp(left_out, contender->spec->name) != 0);
+		contender->why = missing[i];
+		contender->takes_part =
+			missing[i].text[0] == '\0' && (left_out == NULL || strcmp(left_out, contender->spec->name) != 0);
 		contender->results = json_array();
 	}
 	c->reference = find_reference(c->plan, c->contenders);
@@ -91,7 +93,7 @@ static bool run_rounds(struct contest *c, struct failure *failure)
 		for (size_t i = 0; i < c->plan->server_count; i++) {
 			if (!c->contenders[i].takes_part)
 				continue;
-			if (load_interrupted())
+			if (interrupt_requested())
 				return true;
 			snprintf(c->progress_phase, sizeof c->progress_phase, "%s, round %u of %u, %s", c->workload->name, round,
 				rounds, c->contenders[i].spec->name);
@@ -103,24 +105,26 @@ static bool run_rounds(struct contest *c, struct failure *failure)
 	return true;
 }
 
-/* What was measured is kept when a later run fails. */
-static bool run_contest(struct contest *c, const bool *available, json_t *comparisons, struct failure *failure)
+/* What was measured is kept when a later run fails; a failure before anything was measured leaves nothing. */
+static bool run_contest(struct contest *c, const struct failure *missing, json_t *comparisons, struct failure *failure)
 {
-	if (!contest_init(c, available, failure))
+	if (!contest_init(c, missing, failure))
 		return false;
 	if (c->reference == c->plan->server_count)
 		return true;
 	bool good = contest_calibrate(c, failure) && run_rounds(c, failure);
+	if (!good && (contest_measured(c) || json_array_size(comparisons) > 0))
+		c->failure = failure->text;
 	json_t *comparison = contest_document(c);
 	if (comparison != NULL)
 		json_array_append_new(comparisons, comparison);
 	return good;
 }
 
-static bool run_all(const struct compare_plan *plan, const struct capture *captures, const bool *available, json_t *comparisons,
-	load_progress_fn *progress, void *context, struct failure *failure)
+static bool run_all(const struct compare_plan *plan, const struct capture *captures, const struct failure *missing,
+	json_t *comparisons, load_progress_fn *progress, void *context, struct failure *failure)
 {
-	for (size_t i = 0; i < plan->workload_count && !load_interrupted(); i++) {
+	for (size_t i = 0; i < plan->workload_count && !interrupt_requested(); i++) {
 		struct contest c = {
 			.plan = plan,
 			.workload = &plan->workloads[i],
@@ -128,7 +132,7 @@ static bool run_all(const struct compare_plan *plan, const struct capture *captu
 			.progress = progress,
 			.progress_context = context,
 		};
-		bool good = run_contest(&c, available, comparisons, failure);
+		bool good = run_contest(&c, missing, comparisons, failure);
 		contest_done(&c);
 		if (!good)
 			return false;
@@ -141,17 +145,17 @@ bool compare_run(
 {
 	if (!check_plan(plan, failure))
 		return false;
-	bool *available = calloc(plan->server_count, sizeof *available);
+	struct failure *missing = calloc(plan->server_count, sizeof *missing);
 	struct capture *captures = calloc(plan->workload_count, sizeof *captures);
-	bool good = available != NULL && captures != NULL ? find_available(plan, available, failure) : fail(failure, "no memory");
+	bool good = missing != NULL && captures != NULL ? find_missing(plan, missing, failure) : fail(failure, "no memory");
 	size_t read = 0;
 	for (; good && read < plan->workload_count; read++)
 		if (plan->workloads[read].kind == WORKLOAD_REPLAY)
 			good = read_capture(plan, &plan->workloads[read], &captures[read], failure);
-	good = good && run_all(plan, captures, available, comparisons, progress, context, failure);
+	good = good && run_all(plan, captures, missing, comparisons, progress, context, failure);
 	for (size_t i = 0; captures != NULL && i < read; i++)
 		capture_done(&captures[i]);
 	free(captures);
-	free(available);
+	free(missing);
 	return good;
 }

@@ -20,13 +20,15 @@ struct compare_plan {
 	double seconds;  /* of each window where the workload does not say */
 	cpu_set_t loader_cores;
 	const char *captures_dir;
+	bool quiet; /* no lines about servers that are left out */
 	uint64_t seed;
 };
 
 /*
- * Runs it and appends COMPARISONs (bench/FORMAT.md) to `comparisons`, also those of a run that was interrupted (true) or failed: a
- * server could not be started or ended in the middle, a capture cannot be read. Servers that are not available here are left out,
- * with a line on standard error each, before anything is measured.
+ * Runs it and appends COMPARISONs (bench/FORMAT.md) to `comparisons`. False with one line: a server could not be started or ended
+ * in the middle, a capture cannot be read; `comparisons` then has what was measured until then, nothing where that was nothing, and
+ * the line in the last one. An interrupt is no failure. Servers that are not available here are left out, with a line on standard
+ * error each, before anything is measured; the comparisons tell why.
  */
 bool compare_run(
 	const struct compare_plan *plan, json_t *comparisons, load_progress_fn *progress, void *context, struct failure *failure);

@@ -47,8 +47,8 @@ static struct text small(double value)
 static const struct column load_columns[] = {
 	{"ns/packet", 10, "run_ns_per_packet", whole},
 	{"k/s", 8, "delivered_per_s", thousands},
-	{"p50", 9, "latency_p50_us", text_us},
-	{"p99", 9, "latency_p99_us", text_us},
+	{"p50", 11, "latency_p50_us", text_us},
+	{"p99", 11, "latency_p99_us", text_us},
 	{"loss", 10, "loss", text_percent},
 	{"busy", 6, "busy", cores},
 	{"syscalls", 9, "system_calls_per_packet", small},
@@ -100,6 +100,10 @@ static void print_server(const json_t *server, const struct column *columns, boo
 	char name[128];
 	snprintf(name, sizeof name, "%s %s", or_dash(text_at(server, "name")), or_dash(text_at(server, "version")));
 	fprintf(out, "  %-26s", name);
+	if (text_at(server, "why") != NULL) {
+		fprintf(out, "  not measured: %s\n", text_at(server, "why"));
+		return;
+	}
 	for (const struct column *c = columns; c->title != NULL; c++)
 		fprintf(out, "%*s", c->width, c->format(number_in(server, "median", c->figure)).text);
 	double bound = number_at(server, "loader_bound_rounds");
@@ -123,6 +127,8 @@ static void print_conditions(const json_t *comparison, FILE *out)
 			true_at(calibration, "loader_bound") ? " (the loader's limit)" : "");
 	}
 	fputs(true_at(comparison, "interrupted") ? "; interrupted\n" : "\n", out);
+	if (text_at(comparison, "failure") != NULL)
+		fprintf(out, "  FAILED: %s\n", text_at(comparison, "failure"));
 }
 
 static void print_comparison(const json_t *comparison, FILE *out)
@@ -176,7 +182,7 @@ static void print_figure(const json_t *bar, FILE *out)
 			true_at(bar, "best_quartile") ? " *" : "");
 	else
 		snprintf(text, sizeof text, "%s", words);
-	fprintf(out, "%-40s", text);
+	fprintf(out, "%-37s", text);
 }
 
 static struct text amount(const json_t *bar, const char *key)
@@ -198,12 +204,36 @@ static const char *verdict(const json_t *bar)
 	return json_is_true(met) ? "met" : "MISSED";
 }
 
-static void print_bar(const char *workload, const json_t *bar, FILE *out)
+static double median_of(const json_t *servers, const char *name, const char *figure)
 {
+	for (size_t i = 0; name != NULL && i < json_array_size(servers); i++) {
+		const json_t *server = json_array_get(servers, i);
+		if (strcmp(or_dash(text_at(server, "name")), name) == 0)
+			return number_in(server, "median", figure);
+	}
+	return NAN;
+}
+
+/* A ratio of latencies says little without them: 2 us more is nothing, or twice as much. */
+static void print_latencies(const json_t *servers, const json_t *bar, FILE *out)
+{
+	char figure[32];
+	snprintf(figure, sizeof figure, "%s_us", or_dash(text_at(bar, "figure")));
+	double ours = median_of(servers, text_at(bar, "server"), figure);
+	double theirs = median_of(servers, text_at(bar, "reference"), figure);
+	if (isfinite(ours) && isfinite(theirs))
+		fprintf(out, " (%s / %s)", text_us(ours).text, text_us(theirs).text);
+}
+
+static void print_bar(const json_t *comparison, const json_t *bar, FILE *out)
+{
+	const char *workload = or_dash(text_at(json_object_get(comparison, "workload"), "name"));
 	fprintf(out, "  %-20s %-16s", workload, or_dash(text_at(bar, "server")));
 	print_figure(bar, out);
-	fprintf(out, "%12s  %s %-10s %s\n", amount(bar, "value").text,
+	fprintf(out, "%10s  %s %-9s %s", amount(bar, "value").text,
 		true_at(bar, "at_least") ? ">=" : "<=", amount(bar, "bound").text, verdict(bar));
+	print_latencies(json_object_get(comparison, "servers"), bar, out);
+	fputc('\n', out);
 }
 
 enum verdict_kind { MET, MISSED, NOT_MEASURED, VERDICTS };
@@ -228,9 +258,8 @@ static void print_bars(const json_t *comparisons, FILE *out)
 	fprintf(out, "bars\n");
 	for (size_t i = 0; i < json_array_size(comparisons); i++) {
 		const json_t *comparison = json_array_get(comparisons, i), *bars = json_object_get(comparison, "bars");
-		const char *name = or_dash(text_at(json_object_get(comparison, "workload"), "name"));
 		for (size_t j = 0; j < json_array_size(bars); j++)
-			print_bar(name, json_array_get(bars, j), out);
+			print_bar(comparison, json_array_get(bars, j), out);
 	}
 	fprintf(out, "  %u met, %u missed, %u not measured\n", counts[MET], counts[MISSED], counts[NOT_MEASURED]);
 }
@@ -241,8 +270,8 @@ void compare_print(const json_t *comparisons, FILE *out)
 		print_comparison(json_array_get(comparisons, i), out);
 	print_bars(comparisons, out);
 	fputs("\nMedians of the rounds; [lowest-highest] of the rounds' ratios. ns/packet: run time of the server's threads. busy: "
-	      "cores. "
-	      "L: rounds in which\nthe loader's cores were the limit. *: the reference counts with its better quartile.\n",
+	      "cores.\n"
+	      "L: rounds in which the loader's cores were the limit. *: the reference counts with its better quartile.\n",
 		out);
 }
 

@@ -11,7 +11,8 @@
 
 struct contender {
 	const struct server_spec *spec;
-	bool takes_part; /* it can be started here, and the workload does not leave it out */
+	bool takes_part;    /* it can be started here, and the workload does not leave it out */
+	struct failure why; /* why it cannot, or its runs could not go on; "" otherwise */
 	char version[sizeof((struct server *)0)->version];
 	struct series series;
 	json_t *results; /* an array of RESULTs, one a round */
@@ -35,6 +36,7 @@ struct contest {
 	struct load_result *scratch; /* owned: too large for a stack */
 	load_progress_fn *progress;
 	void *progress_context;
+	const char *failure;      /* the line of the run that failed; NULL: none did */
 	char progress_phase[160]; /* "up-8x1200, round 2 of 6, coturn" */
 };
 
@@ -60,7 +62,10 @@ bool contest_calibrate(struct contest *c, struct failure *failure);
 /* The next number of calls to try, when `calls` kept the server busy for `busy` and `wanted` is wanted: 1 … calls_max. */
 unsigned calibration_next(unsigned calls, double busy, double wanted, unsigned calls_max);
 
-/* The COMPARISON (bench/FORMAT.md) of what was measured; NULL when nothing was. */
+/* Whether a run that counts was completed. */
+bool contest_measured(const struct contest *c);
+
+/* The COMPARISON (bench/FORMAT.md) of what was measured; NULL when nothing was and nothing failed. */
 json_t *contest_document(const struct contest *c);
 
 #endif

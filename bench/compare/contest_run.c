@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compare/contest.h"
+#include "interrupt.h"
 #include "report/document.h"
 
 #define SYSTEM_CALLS_S 0.1
@@ -129,7 +130,7 @@ static bool run_allocate(struct contest *c, const struct server *server, struct 
 		return false;
 	figures_of_allocate(&result, out->figures);
 	out->loader_bound = result.loader_bound;
-	out->result = document_allocate(&plan, server->spec->name, server->version, &result);
+	out->result = document_allocate(&plan, &target, server->spec->name, server->version, &result);
 	return true;
 }
 
@@ -172,15 +173,15 @@ bool contest_run_once(struct contest *c, struct contender *contender, bool count
 {
 	struct server server;
 	struct outcome out = {0};
-	struct failure why;
-	if (!start(c, contender, &server, failure))
-		return load_interrupted();
+	if (!start(c, contender, &server, &contender->why))
+		return interrupt_requested() || fail(failure, "%s", contender->why.text);
 	memcpy(contender->version, server.version, sizeof contender->version);
-	bool good = run_kind(c, &server, system_calls, &out, &why);
+	bool good = run_kind(c, &server, system_calls, &out, &contender->why);
 	server_stop(&server);
 	if (!good)
-		return load_interrupted() || fail(failure, "%s, %s: %.400s", c->workload->name, contender->spec->name, why.text);
-	if (counts && !load_interrupted()) {
+		return interrupt_requested() ||
+		       fail(failure, "%s, %s: %.400s", c->workload->name, contender->spec->name, contender->why.text);
+	if (counts && !interrupt_requested()) {
 		series_add(&contender->series, out.figures, out.loader_bound);
 		json_array_append(contender->results, out.result);
 	}

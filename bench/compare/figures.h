@@ -4,10 +4,10 @@
 #ifndef UTURN_BENCH_COMPARE_FIGURES_H
 #define UTURN_BENCH_COMPARE_FIGURES_H
 
-#include "client/allocate.h"
-#include "client/attack.h"
 #include "compare/statistics.h"
 #include "load/load.h"
+#include "trials/allocate.h"
+#include "trials/attack.h"
 
 enum figure {
 	FIGURE_RUN_TIME, /* ns of the server's threads per delivered packet */

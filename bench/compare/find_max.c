@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "client/endpoint.h"
+#include "interrupt.h"
 #include "report/document.h"
 
 #define STEP_PACKETS_PER_S 1000.0
@@ -93,11 +94,14 @@ static enum step judge(struct search *s, unsigned load)
 	return passed ? STEP_PASSED : STEP_FAILED;
 }
 
-/* A server that has carried less and is still there has refused more allocations than it can have: that is its limit, too. */
+/*
+ * A server that has carried less and is still there has refused more allocations than it can have: that is its limit, too. One
+ * that has not yet forgotten those of an earlier step has refused nothing.
+ */
 static bool refused_more(const struct search *s)
 {
 	pid_t pid = s->target->pid;
-	return s->passed > 0 && (pid == 0 || kill(pid, 0) == 0 || errno == EPERM);
+	return s->passed > 0 && !s->result->port_taken && (pid == 0 || kill(pid, 0) == 0 || errno == EPERM);
 }
 
 static void note_refusal(struct search *s, unsigned load, const char *why)
@@ -117,7 +121,7 @@ static bool try_load(struct search *s, unsigned load, enum step *ret_step, struc
 		return true;
 	}
 	bool good = load_run(&plan, s->target, s->progress, s->context, s->result, &why);
-	if (load_interrupted()) {
+	if (interrupt_requested()) {
 		s->interrupted = true;
 		*ret_step = STEP_ENDS;
 		return true;
@@ -179,10 +183,13 @@ static json_t *document(const struct search *s)
 {
 	struct load_plan load = plan_of(s, s->passed > 0 ? s->passed : first_load(s->plan));
 	bool calls = load.kind == LOAD_SCRIPT;
-	return json_pack("{s:s, s:o, s:o, s:f, s:s, s:b, s:b, s:f, s:f, s:O}", "kind", "find-max", "workload",
-		document_workload(&load), "server", document_server(s->target, NULL, NULL), "found", in_unit(s, s->passed), "unit",
-		calls ? "calls" : "packets/s", "at_least", (int)s->at_least, "interrupted", (int)s->interrupted, "loss_max",
-		s->plan->loss_max, "latency_p99_max_us", (double)s->plan->latency_p99_max_ns / 1e3, "steps", s->steps);
+	json_t *workload = document_workload(&load);
+	/* What is searched is no parameter: each step has its own. */
+	json_object_del(workload, calls ? "calls" : "rate_per_s");
+	return json_pack("{s:s, s:o, s:o, s:f, s:s, s:b, s:b, s:f, s:f, s:O}", "kind", "find-max", "workload", workload, "server",
+		document_server(s->target, NULL, NULL), "found", in_unit(s, s->passed), "unit", calls ? "calls" : "packets/s",
+		"at_least", (int)s->at_least, "interrupted", (int)s->interrupted, "loss_max", s->plan->loss_max,
+		"latency_p99_max_us", (double)s->plan->latency_p99_max_ns / 1e3, "steps", s->steps);
 }
 
 bool find_max_run(const struct find_max_plan *plan, const struct load_target *target, load_progress_fn *progress, void *context,

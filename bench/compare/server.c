@@ -14,10 +14,14 @@
 #include "compare/process.h"
 #include "compare/server_kinds.h"
 #include "crypto/random.h"
+#include "interrupt.h"
 #include "wire/stun_build.h"
 
-/* Listeners get ports below the loader's range, relayed addresses have the range that the specification names. */
-enum { LISTENER_PORT_MIN = 3478, LISTENER_PORT_MAX = 9999, RELAY_PORT_MIN = 49152, RELAY_PORT_MAX = 65535 };
+/*
+ * Listeners get ports below the loader's range. {relay_port} is from the range that the specification names for relayed addresses,
+ * as far as coturn takes it: its --multiplex-peer-port ends at 65000.
+ */
+enum { LISTENER_PORT_MIN = 3478, LISTENER_PORT_MAX = 9999, RELAY_PORT_MIN = 49152, RELAY_PORT_MAX = 64900 };
 enum { START_TIME_MAX_S = 10, PORT_TRIES_MAX = 200 };
 
 static bool good_name(const char *text, size_t length)
@@ -132,7 +136,7 @@ static bool replace_names(const struct server *server, struct command_line *line
 {
 	char address[ADDR_TEXT_SIZE], port[8], relay_port[8];
 	uint16_t relay;
-	if (!find_port(&server->address, RELAY_PORT_MIN, RELAY_PORT_MAX - 1, &relay, failure))
+	if (!find_port(&server->address, RELAY_PORT_MIN, RELAY_PORT_MAX, &relay, failure))
 		return false;
 	addr_format_ip(&server->address, address);
 	snprintf(port, sizeof port, "%u", server->address.port);
@@ -248,12 +252,12 @@ static bool wait_until_answering(struct server *server, struct failure *failure)
 	}
 	uint64_t end_ns = clock_mono_ns() + START_TIME_MAX_S * NS_PER_S;
 	bool alive = true, good = false;
-	while (!good && !load_interrupted() && (alive = server_alive(server)) && clock_mono_ns() < end_ns)
+	while (!good && !interrupt_requested() && (alive = server_alive(server)) && clock_mono_ns() < end_ns)
 		good = answers(fd);
 	close(fd);
 	char text[256];
 	log_end(server, text, sizeof text);
-	if (!good && load_interrupted())
+	if (!good && interrupt_requested())
 		return fail(failure, "interrupted");
 	return good || fail(failure, "%s: the server %s; the end of its log: %s", server->spec->name,
 			       alive ? "does not answer within 10 s" : "ended", text[0] != '\0' ? text : "(empty)");

@@ -4,9 +4,9 @@
 #ifndef UTURN_BENCH_COMPARE_WORKLOAD_H
 #define UTURN_BENCH_COMPARE_WORKLOAD_H
 
-#include "client/allocate.h"
-#include "client/attack.h"
 #include "load/load.h"
+#include "trials/allocate.h"
+#include "trials/attack.h"
 
 enum workload_kind { WORKLOAD_FLOOD, WORKLOAD_REPLAY, WORKLOAD_ALLOCATE, WORKLOAD_ATTACK };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "interrupt.h"
 #include "load/phases.h"
 
 /* Sending begins when the workers are made and their threads run: that takes a moment, and a little for every socket. */
@@ -11,18 +12,6 @@
 #define START_AFTER_SOCKET_NS UINT64_C(3000)
 
 static const double busy_max = 0.95, lost_schedule_max = 0.01;
-
-static volatile atomic_bool interrupted;
-
-void load_interrupt(void)
-{
-	atomic_store_explicit(&interrupted, true, memory_order_relaxed);
-}
-
-bool load_interrupted(void)
-{
-	return atomic_load_explicit(&interrupted, memory_order_relaxed);
-}
 
 unsigned load_allocations(const struct load_plan *plan)
 {
@@ -167,11 +156,12 @@ static bool read_rss(const struct load *load, uint64_t *ret_bytes)
 static bool set_up(struct load *load, struct load_result *result)
 {
 	const struct load_target *target = load->target;
-	if (load_interrupted())
+	if (interrupt_requested())
 		return fail(load->failure, "interrupted before anything was measured");
 	if (!paths_open(&load->paths, load->plan, target, load->failure) || !read_rss(load, &result->rss_before_bytes))
 		return false;
 	if (!paths_set_up(&load->paths, &result->setup_s, load->failure)) {
+		result->port_taken = paths_port_taken(&load->paths);
 		if (target->pid > 0 && !process_is_alive(target->pid))
 			fail(load->failure, "the server (pid %d) ended while the allocations were made", (int)target->pid);
 		return false;

@@ -5,8 +5,7 @@
  * The phases:  set-up | warm-up | measured window | (system calls are counted) | drain (late packets) | end.
  *
  * Workers are threads; each owns a share of the calls or flows with all of their sockets, sends and receives for them, and counts
- * in tallies of its own, so that no packet of the loader takes a lock. Sockets are bound to ports from LOADER_PORT_MIN to
- * LOADER_PORT_MAX: below the range that TURN servers relay from (49152-65535).
+ * in tallies of its own, so that no packet of the loader takes a lock. An interrupt (interrupt.h) ends the window.
  */
 #ifndef UTURN_BENCH_LOAD_LOAD_H
 #define UTURN_BENCH_LOAD_LOAD_H
@@ -19,7 +18,7 @@
 #include "measure/server_watch.h"
 #include "measure/tally.h"
 
-enum { LOADER_PORT_MIN = 10000, LOADER_PORT_MAX = 48000, LOAD_WORKERS_MAX = 64, LOAD_ALLOCATIONS_MAX = 100000 };
+enum { LOAD_WORKERS_MAX = 64, LOAD_ALLOCATIONS_MAX = 100000 };
 
 struct load_target {
 	struct addr server; /* the TURN server's address and port */
@@ -77,6 +76,7 @@ struct load_result {
 	double loader_busy;   /* the busiest worker's share of the window not spent waiting, 0 … 1 */
 	double lost_schedule; /* paced: share of packets sent more than 1 ms after their time */
 	unsigned workers, allocations;
+	bool port_taken; /* why it failed: the server has allocations for all ports that a client tried (437) */
 	double setup_s;
 	struct tally up, down;
 	bool server_known;           /* pid was given: the rest is valid */
@@ -91,16 +91,13 @@ struct load_result {
 /*
  * Runs the plan. False with one line in `failure`: the server does not answer, refuses the credentials, or ended in the middle
  * (nothing was measured then); too many sockets for this machine's limits; a plan out of bounds; interrupted before the window
- * began. *ret_result is large (histograms): callers keep it on the heap. The calling thread runs on the loader's cores meanwhile.
+ * began. *ret_result is large (histograms): callers keep it on the heap; of one that failed only port_taken is valid. The calling
+ * thread runs on the loader's cores meanwhile.
  */
 bool load_run(const struct load_plan *plan, const struct load_target *target, load_progress_fn *progress, void *context,
 	struct load_result *ret_result, struct failure *failure);
 
 /* The number of allocations that a plan makes. */
 unsigned load_allocations(const struct load_plan *plan);
-
-/* Asks a running load to end its window now; async-signal-safe. Later loads of the process end at once, too. */
-void load_interrupt(void);
-bool load_interrupted(void);
 
 #endif

@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "client/endpoint.h"
 
-enum { SETUP_PARALLEL = 64, BUFFER_BYTES = 4 << 20, REPLACEMENTS_MAX = 1000 };
+enum { SETUP_PARALLEL = 64, BUFFER_BYTES = 4 << 20 };
 
 /* Where each path of the script comes to lie, so that those of one allocation lie together. */
 static void place_script(struct paths *p, const struct script *script)
@@ -114,33 +113,22 @@ bool paths_open(struct paths *p, const struct load_plan *plan, const struct load
 	return true;
 }
 
-/* Gives new sockets to the clients whose old ones the server knows from an earlier run: coturn takes seconds to forget. */
-static bool replace_taken(struct paths *p, struct failure *failure)
-{
-	bool replaced = false;
-	for (unsigned i = 0; i < p->allocation_count; i++) {
-		if (p->turn_clients[i].state != TURN_CLIENT_FAILED || !p->turn_clients[i].port_taken)
-			continue;
-		close(p->allocations[i].fd);
-		turn_client_done(&p->turn_clients[i]);
-		if (!open_client(p, i, failure))
-			return false;
-		replaced = true;
-	}
-	return replaced;
-}
-
 bool paths_set_up(struct paths *p, double *ret_seconds, struct failure *failure)
 {
-	uint64_t start_ns = clock_mono_ns();
-	for (unsigned tries = 0; !setup_clients(p->clients, p->allocation_count, SETUP_PARALLEL, NULL, failure); tries++)
-		if (tries == REPLACEMENTS_MAX || !replace_taken(p, failure))
-			return false;
-	*ret_seconds = (double)(clock_mono_ns() - start_ns) / (double)NS_PER_S;
+	if (!setup_clients(p->clients, p->allocation_count, SETUP_PARALLEL, ret_seconds, failure))
+		return false;
 	for (unsigned i = 0; i < p->path_count; i++)
 		if (!endpoint_connect(p->paths[i].peer_fd, &p->turn_clients[p->paths[i].allocation].relayed, failure))
 			return false;
 	return true;
+}
+
+bool paths_port_taken(const struct paths *p)
+{
+	for (unsigned i = 0; i < p->allocation_count; i++)
+		if (p->turn_clients[i].port_taken)
+			return true;
+	return false;
 }
 
 bool paths_announce(const struct paths *p, const struct load_plan *plan, struct failure *failure)

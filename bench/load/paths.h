@@ -44,6 +44,9 @@ bool paths_open(struct paths *p, const struct load_plan *plan, const struct load
 /* Makes the allocations, permissions and channels, and connects the peers to their relayed addresses. */
 bool paths_set_up(struct paths *p, double *ret_seconds, struct failure *failure);
 
+/* Of a set-up that failed: whether a client ended with 437 to Allocate. */
+bool paths_port_taken(const struct paths *p);
+
 /* Shows the relayed addresses to the plan's hook. */
 bool paths_announce(const struct paths *p, const struct load_plan *plan, struct failure *failure);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "interrupt.h"
 #include "measure/system_calls.h"
 
 #define LOOK_EVERY_NS (200 * NS_PER_MS)
@@ -136,7 +137,7 @@ static enum outcome wait_phase(struct load *load, const char *phase, uint64_t un
 {
 	for (;;) {
 		uint64_t now_ns = clock_mono_ns();
-		if (load_interrupted())
+		if (interrupt_requested())
 			return PHASE_INTERRUPTED;
 		if (now_ns >= until_ns)
 			return PHASE_OVER;
@@ -249,16 +250,16 @@ static bool start(struct load *load)
 {
 	const struct load_plan *plan = load->plan;
 	struct load_control *control = &load->control;
-	/* The workers' sockets hold what arrived since the set-up, and threads need a moment to begin. */
-	for (unsigned i = 0; i < load->worker_count; i++)
-		if (!worker_start(load->workers[i], load->failure))
-			return false;
 	uint64_t start_ns = control->start_ns + (uint64_t)(plan->warmup_s * (double)NS_PER_S);
-	load->looked_ns = clock_mono_ns();
-	load->silent_since_ns = load->looked_ns;
+	/* Before the workers begin: one that starts late must know at once what belongs to the window. */
 	atomic_store_explicit(
 		&control->window.end_ns, start_ns + (uint64_t)(plan->seconds * (double)NS_PER_S), memory_order_relaxed);
 	atomic_store_explicit(&control->window.start_ns, start_ns, memory_order_relaxed);
+	for (unsigned i = 0; i < load->worker_count; i++)
+		if (!worker_start(load->workers[i], load->failure))
+			return false;
+	load->looked_ns = clock_mono_ns();
+	load->silent_since_ns = load->looked_ns;
 	return true;
 }
 

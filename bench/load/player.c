@@ -148,13 +148,27 @@ void players_finish(struct worker *w, uint64_t now_ns)
 	}
 }
 
-/* Neighbours among the copies go to different workers, so that all workers' load is alike at any time. */
+/*
+ * Neighbours among the copies go to different workers, so that all workers' load is alike at any time. Some workers have a copy
+ * more than others; still each number from 0 to calls - 1 is given once.
+ */
+static unsigned copy_number(const struct worker *w, unsigned index)
+{
+	uint64_t units = w->paths->units, number = 0;
+	for (unsigned other = 0; other < w->workers; other++) {
+		uint64_t count = units * (other + 1) / w->workers - units * other / w->workers;
+		uint64_t before = index + (other < w->number);
+		number += count < before ? count : before;
+	}
+	return (unsigned)number;
+}
+
 static void script_init(struct worker *w, unsigned index)
 {
 	const struct script *s = w->plan->script;
 	struct player *p = &w->players[index];
-	unsigned number = index * w->workers + w->number;
-	uint64_t offset_ns = (uint64_t)((double)s->length_ns * (number % w->plan->calls) / w->plan->calls);
+	unsigned number = copy_number(w, index);
+	uint64_t offset_ns = (uint64_t)((double)s->length_ns * number / w->plan->calls);
 	p->path = (w->unit_first + index) * w->paths->unit_paths;
 	p->position = script_seek(s, offset_ns);
 	p->started_ns = w->control->start_ns - offset_ns;

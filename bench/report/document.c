@@ -46,14 +46,14 @@ json_t *document_new(int argc, char **argv, uint64_t seed)
 		"comparisons");
 }
 
-json_t *document_allocate(
-	const struct allocate_plan *plan, const char *server_name, const char *server_version, const struct allocate_result *result)
+json_t *document_allocate(const struct allocate_plan *plan, const struct load_target *target, const char *server_name,
+	const char *server_version, const struct allocate_result *result)
 {
 	bool known = result->server_known;
 	json_t *workload = json_pack("{s:s, s:i, s:i, s:b}", "name", "allocate", "held", (int)plan->held, "parallel",
 		(int)(plan->parallel > 0 ? plan->parallel : ALLOCATE_PARALLEL_DEFAULT), "channels", plan->channels);
 	return json_pack("{s:s, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "kind", "allocate", "workload",
-		workload, "server", document_server(NULL, server_name, server_version), "held", (int)result->held, "seconds",
+		workload, "server", document_server(target, server_name, server_version), "held", (int)result->held, "seconds",
 		part_number(result->seconds), "allocations_per_s", part_number(result->allocations_per_s), "run_ns_per_allocation",
 		known ? part_number(result->run_ns_per_allocation) : json_null(), "busy",
 		known ? part_number(result->server_busy) : json_null(), "loader_bound", result->loader_bound, "loader",
@@ -76,7 +76,7 @@ static json_t *one_attack(const struct attack_plan *plan, const struct load_targ
 		before == NULL ? none : document_load(&plan->victim, target, server_name, server_version, before), "during",
 		during == NULL ? none : document_load(&plan->victim, target, server_name, server_version, during), "lost",
 		during == NULL ? none : json_integer((json_int_t)lost), "p99_ratio",
-		during == NULL ? none : part_number(result->kinds[kind].p99_ratio));
+		result->kinds[kind].p99_ratio > 0 ? part_number(result->kinds[kind].p99_ratio) : json_null());
 }
 
 json_t *document_attack(const struct attack_plan *plan, const struct load_target *target, const char *server_name,

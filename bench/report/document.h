@@ -8,9 +8,9 @@
 
 #include <jansson.h>
 
-#include "client/allocate.h"
-#include "client/attack.h"
 #include "load/load.h"
+#include "trials/allocate.h"
+#include "trials/attack.h"
 
 /*
  * An empty document of this machine and this command line, with empty "results" and "comparisons". What is made here is NULL
@@ -24,8 +24,8 @@ json_t *document_new(int argc, char **argv, uint64_t seed);
  */
 json_t *document_load(const struct load_plan *plan, const struct load_target *target, const char *server_name,
 	const char *server_version, const struct load_result *result);
-json_t *document_allocate(const struct allocate_plan *plan, const char *server_name, const char *server_version,
-	const struct allocate_result *result);
+json_t *document_allocate(const struct allocate_plan *plan, const struct load_target *target, const char *server_name,
+	const char *server_version, const struct allocate_result *result);
 json_t *document_attack(const struct attack_plan *plan, const struct load_target *target, const char *server_name,
 	const char *server_version, const struct attack_result *result);
 

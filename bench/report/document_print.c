@@ -4,22 +4,22 @@
 #include "document_text.h"
 #include "report/document.h"
 
+/* find-max has neither calls nor a rate here: it says them of each step. */
 static void print_flood(const json_t *workload, FILE *out)
 {
 	const char *direction = text_at(workload, "direction");
-	fprintf(out, "%s, %s flows, bursts of %s x %s B in %s%s, ", direction != NULL ? direction : "-",
+	fprintf(out, "%s, %s flows, bursts of %s x %s B in %s%s", direction != NULL ? direction : "-",
 		text_count(number_at(workload, "flows")).text, text_count(number_at(workload, "burst")).text,
 		text_count(number_at(workload, "size")).text, true_at(workload, "indications") ? "indications" : "ChannelData",
 		true_at(workload, "gso") ? ", sent with UDP_SEGMENT" : "");
 	if (isfinite(number_at(workload, "rate_per_s")))
-		fprintf(out, "paced at %s packets/s", text_count(number_at(workload, "rate_per_s")).text);
-	else
-		fprintf(out, "closed loop of %s under way per stream", text_count(number_at(workload, "window")).text);
+		fprintf(out, ", paced at %s packets/s", text_count(number_at(workload, "rate_per_s")).text);
+	else if (isfinite(number_at(workload, "window")))
+		fprintf(out, ", closed loop of %s under way per stream", text_count(number_at(workload, "window")).text);
 }
 
 static void print_replay(const json_t *workload, FILE *out)
 {
-	/* find-max says of each step how many calls it had. */
 	if (isfinite(number_at(workload, "calls")))
 		fprintf(out, "%s calls of ", text_count(number_at(workload, "calls")).text);
 	fprintf(out, "%s packets in %s%s", text_count(number_at(workload, "packets_per_call")).text,

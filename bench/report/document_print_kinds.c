@@ -52,8 +52,11 @@ void print_attack(const json_t *result, FILE *out)
 		fprintf(out, "    %-8s %12s %10s %10s %12s %12s %12s\n", "victim", "sent", "lost", "loss", "p50", "p99", "max");
 		print_victim("before", json_object_get(attack, "before"), out);
 		print_victim("during", json_object_get(attack, "during"), out);
-		fprintf(out, "    the victim lost %s packets; its p99 is %s times what it was\n",
-			text_count(number_at(attack, "lost")).text, text_factor(number_at(attack, "p99_ratio")).text);
+		fprintf(out, "    the victim lost %s packets; its p99 ", text_count(number_at(attack, "lost")).text);
+		if (isfinite(number_at(attack, "p99_ratio")))
+			fprintf(out, "is %s times what it was\n", text_factor(number_at(attack, "p99_ratio")).text);
+		else
+			fputs("was not measured\n", out);
 	}
 }
 

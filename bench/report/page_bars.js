@@ -2,7 +2,7 @@
 // Horizontal bars with what Chart.js does not have: whiskers from the lowest to the highest round, marks of required bounds, and the
 // values in words.
 
-const BAR = { thickness: 13, gap: 19, font: 11.5 };
+const BAR = { thickness: 13, gap: 24, font: 11.5 };
 
 // A cell: null (does not belong here) or {value, low, high, bound, atLeast, met, starred, missing: why, words}.
 function cellWords(cell, how) {

@@ -133,7 +133,7 @@ function ratioPlots(section, model) {
       row.bars.some((bar) => bar.figure === 'run_time' && bar.reference === peer && bar.best_quartile === true),
     );
     barsAdd(parent, {
-      title: `Against ${peer}: how many times less processor time per packet`,
+      title: `Against ${peer}: how many times less processor time`,
       note: `Longer is better; at the dashed line (1×) both cost the same. ${
         quartile
           ? `The bar counts ${peer} by the better quartile of its rounds, the whisker shows round against round.`

@@ -106,7 +106,9 @@ function workloadTable(model) {
 
 function interruptedWarnings(model) {
   const names = model.rows.filter((row) => row.interrupted).map((row) => row.label);
-  return names.length ? [`Interrupted: ${joined(names)}. What was measured until then is shown.`] : [];
+  const failures = model.rows.map((row) => text(row.comparison?.failure)).filter((line) => line);
+  const warnings = failures.map((line) => `The run failed: ${line}`);
+  return names.length ? [`Interrupted: ${joined(names)}. What was measured until then is shown.`, ...warnings] : warnings;
 }
 
 function loaderWarnings(model) {

@@ -110,13 +110,13 @@ function serverName(server) {
 
 // `keys`: what the marks mean, as [class of the sign, words].
 function legend(servers, keys = []) {
-  const button = (server) =>
-    element(
-      'button',
-      { type: 'button', 'data-server': server, 'aria-pressed': 'true', title: 'show or hide in all plots' },
-      chip(view.colours.get(server)),
-      server,
-    );
+  const button = (server) => {
+    const shown = String(!view.hidden.has(server));
+    const attributes = { type: 'button', 'data-server': server, 'aria-pressed': shown, title: 'show or hide in all plots' };
+    const made = element('button', attributes, chip(view.colours.get(server)), server);
+    made.addEventListener('click', () => serverToggle(server));
+    return made;
+  };
   return element(
     'ul',
     { class: 'legend' },

@@ -114,11 +114,13 @@ def find_max_searches_within_bounds(t):
     equal(document["at_least"], True, "at least")
     loads = [1, 2, 4][: len(document["steps"])]
     equal([step["load"] for step in document["steps"]], loads, "steps")
+    assert "calls" not in document["workload"], document["workload"]
     assert document["found"] == 4 or document["steps"][-1]["loader_bound"], document
     for step in document["steps"]:
         check(step, {"load": NUMBER, "offered_per_s": NUMBER, "delivered_per_s": NUMBER, "loss": NUMBER, "passed": bool, "loader_bound": bool})
     bounds[3] = 2
     document = succeed(t, "find-max", *target(relay.address), *bounds, "--json").result
+    assert "rate_per_s" not in document["workload"], document["workload"]
     equal((document["unit"], document["found"] > 0), ("packets/s", True), "unit, and whether anything was found")
 
 
@@ -183,6 +185,36 @@ def compare_ends_cleanly_when_interrupted(t):
     equal(left_behind(t), ([], []), "processes and folders that are left")
     for name in namespaces:
         assert not os.path.exists(f"/run/netns/{name}"), f"the namespace {name} is left"
+
+
+FLAKY = """#!/bin/sh
+# Starts the relay twice, and then no more: flaky STARTS UTURN ADDRESS PORT USER PASSWORD FOLDER
+echo start >>"$1"
+[ "$(wc -l <"$1")" -le 2 ] || { echo worn out; exit 3; }
+cat >"$7/flaky.json" <<END
+{"version": "uturn/v1", "listeners": [{"name": "udp", "address": "$3", "port": $4, "routes": ["loopback"]}],
+ "auth": {"type": "static", "realm": "flaky", "credentials": {"username": "$5", "password": "$6"}},
+ "clusters": [{"name": "loopback", "type": "STATIC", "endpoints": ["127.0.0.0/8"]}]}
+END
+exec "$2" -c "$7/flaky.json"
+"""
+
+
+@bench.case(timeout=20)
+def compare_keeps_what_it_measured_when_a_server_fails(t):
+    bench.alone_on_the_network(t)
+    script = os.path.join(t.directory, "flaky")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(FLAKY)
+    command = f"sh {script} {t.directory}/starts {t.options.binary} {{address}} {{port}} {{user}} {{password}} {{folder}}"
+    arguments = ["--servers", "uturn-epoll", "--uturn", t.options.binary, "--server", f"flaky={command}", "--rounds", 3, "--seconds", 0.2]
+    result = bench.run(t, "compare", *arguments, "--json", "--", "flood", "--flows", 2, "--rate", 500)
+    equal((result.status, len(result.err.splitlines())), (bench.FAILED, 1), f"status and lines of {result.err!r}")
+    compared = result.document["comparisons"][0]
+    equal([len(one["results"]) for one in compared["servers"]], [2, 1], "rounds that were completed")
+    equal((compared["interrupted"], f"uturn-bench: {compared['failure']}\n"), (True, result.err), "interrupted, and the line")
+    assert "worn out" in result.err, result.err
+    equal(left_behind(t), ([], []), "processes and folders that are left")
 
 
 @bench.case(timeout=10)

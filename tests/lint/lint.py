@@ -91,6 +91,10 @@ def layers(tree):
         allowed = rules.LAYERS.get(parts[1])
         for line, is_system, name in c_source.includes(tree.text(path)):
             top = name.split("/")[0]
+            if not is_system and parts[0] == "bench" and {parts[1], top} <= set(rules.BENCH_LAYERS):
+                if rules.BENCH_LAYERS.index(top) > rules.BENCH_LAYERS.index(parts[1]):
+                    yield path, line, f"bench/{parts[1]} may not include {name}"
+                continue
             if not is_system and "/" in name and top in rules.LAYERS:
                 if allowed is not None and top not in allowed:
                     yield path, line, f"layer {parts[1]} may not include {name}"

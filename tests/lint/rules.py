@@ -12,6 +12,9 @@ LAYERS = {
     "server": {"base", "wire", "crypto", "turn", "io", "shard", "ops", "server"},
 }
 
+# The folders of bench/, lowest first (bench/README.md, "How it is built"): each may include headers of its own and of those before it.
+BENCH_LAYERS = ("measure", "client", "load", "capture", "trials", "report", "compare", "cli")
+
 # Headers of other people's libraries: who may include them. Paths are prefixes.
 THIRD_PARTY = {
     "liburing": ("src/io/", "tests/io/"),

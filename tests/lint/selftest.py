@@ -56,6 +56,9 @@ Test(thing, follows_its_predecessor)
 }
 """,
     "tests/base/meson.build": "executable('test_thing', 'test_thing.c')\n",
+    "bench/load/load.h": "/* load - nothing. */\n#ifndef UTURN_BENCH_LOAD_H\n#define UTURN_BENCH_LOAD_H\n#endif\n",
+    "bench/client/client.c": '/* client - nothing. */\n#include "base/thing.h"\n',
+    "bench/client/meson.build": "bench_sources += files('client.c')\n",
     "docs/rfc-coverage.md": "| 5 | `thing_next()` in `base/thing.c` | `thing.follows_its_predecessor` |\n",
     "README.md": "See [coverage](docs/rfc-coverage.md).\n",
     "run.sh": "#!/bin/sh\nexit 0\n",
@@ -84,6 +87,7 @@ BAD = [
     ("base includes turn", "layers", replace(THING, "thing.h\"", 'thing.h"\n#include "turn/empty.h"')),
     ("a header of base includes turn", "layers", replace("include/base/thing.h", "#include", '#include "turn/empty.h"\n#include')),
     ("a test of base includes wire", "layers", append("tests/base/test_thing.c", '#include "wire/cursor.h"\n')),
+    ("a folder of bench includes a higher one", "layers", append("bench/client/client.c", '#include "load/load.h"\n')),
     ("turn includes liburing", "layers", replace(RELAY, '"base/thing.h"', "<liburing.h>")),
     ("turn includes mbedTLS", "layers", replace(RELAY, '"base/thing.h"', "<mbedtls/sha1.h>")),
     ("a library nobody decided on", "layers", replace(RELAY, '"base/thing.h"', "<curl/curl.h>")),

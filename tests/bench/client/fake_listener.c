@@ -16,12 +16,26 @@ static void count(struct fake_listener *l, const struct fake_message *request)
 	l->ended += method == STUN_REFRESH;
 }
 
-static struct fake_message answer_to(struct fake_listener *l, const struct fake_message *request)
+static bool port_taken(struct fake_listener *l, uint16_t port)
+{
+	for (unsigned i = 0; i < l->taken_count; i++)
+		if (l->taken_ports[i] == port)
+			return true;
+	if (l->taken_count == l->taken)
+		return false;
+	cr_assert_lt(l->taken_count, FAKE_TAKEN_MAX);
+	l->taken_ports[l->taken_count++] = port;
+	return true;
+}
+
+static struct fake_message answer_to(struct fake_listener *l, const struct fake_message *request, uint16_t port)
 {
 	if (!fake_has(request, STUN_ATTR_USERNAME))
 		return fake_error(request, 401, "nonce-1");
 	if (l->refuse != 0)
 		return fake_error(request, l->refuse, NULL);
+	if (fake_method(request) == STUN_ALLOCATE && port_taken(l, port))
+		return fake_error(request, 437, NULL);
 	count(l, request);
 	return fake_success(request, FAKE_PASSWORD, 600);
 }
@@ -37,7 +51,8 @@ static void answer_one(struct fake_listener *l)
 	request.size = (size_t)size;
 	if (l->drop_every != 0 && ++l->requests % l->drop_every == 0)
 		return;
-	struct fake_message answer = answer_to(l, &request);
+	struct addr client = addr_from_sockaddr((struct sockaddr *)&from);
+	struct fake_message answer = answer_to(l, &request, client.port);
 	sendto(l->fd, answer.data, answer.size, 0, (struct sockaddr *)&from, from_size);
 }
 

@@ -1,11 +1,10 @@
 #include "client/endpoint.h"
 
 #include <criterion/criterion.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include "load/load.h"
 
 static struct addr loopback(void)
 {
@@ -34,6 +33,52 @@ Test(endpoint, keeps_to_the_loaders_ports_and_says_which)
 		cr_assert(local.port >= LOADER_PORT_MIN && local.port <= LOADER_PORT_MAX, "%u", local.port);
 		close(fd);
 	}
+}
+
+/* A server may still know the allocation of a port that was closed just now. */
+Test(endpoint, takes_no_port_again_soon)
+{
+	static bool seen[UINT16_MAX + 1];
+	struct addr ip = loopback();
+	for (int i = 0; i < 5000; i++) {
+		struct addr local;
+		close(must_open(&ip, &local));
+		cr_assert_not(seen[local.port], "%u, the %dth", local.port, i);
+		seen[local.port] = true;
+	}
+}
+
+static int option(int fd, int level, int name)
+{
+	int value = 0;
+	socklen_t size = sizeof value;
+	cr_assert_eq(getsockopt(fd, level, name, &value, &size), 0);
+	return value;
+}
+
+Test(endpoint, is_renewed_with_another_port_and_nothing_else)
+{
+	struct addr ip = loopback(), local, remote;
+	struct failure failure = {{0}};
+	int a = must_open(&ip, &local), b = must_open(&ip, &remote);
+	cr_assert(endpoint_connect(a, &remote, &failure), "%s", failure.text);
+	int receive_bytes = option(a, SOL_SOCKET, SO_RCVBUF), send_bytes = option(a, SOL_SOCKET, SO_SNDBUF);
+	cr_assert(endpoint_renew(a, &failure), "%s", failure.text);
+	cr_assert_eq(option(a, SOL_SOCKET, SO_RCVBUF), receive_bytes);
+	cr_assert_eq(option(a, SOL_SOCKET, SO_SNDBUF), send_bytes);
+	cr_assert_eq(option(a, IPPROTO_UDP, UDP_GRO), 1);
+	cr_assert_eq(send(a, "new", 3, 0), 3);
+	struct pollfd ready = {.fd = b, .events = POLLIN};
+	cr_assert_eq(poll(&ready, 1, 1000), 1);
+	char text[8];
+	struct sockaddr_storage sa;
+	socklen_t size = sizeof sa;
+	cr_assert_eq(recvfrom(b, text, sizeof text, 0, (struct sockaddr *)&sa, &size), 3);
+	struct addr from = addr_from_sockaddr((struct sockaddr *)&sa);
+	cr_assert(addr_ip_equal(&from, &local));
+	cr_assert_neq(from.port, local.port);
+	close(a);
+	close(b);
 }
 
 Test(endpoint, hands_over_datagrams_with_their_arrival)

@@ -8,7 +8,7 @@
 #include "client/endpoint.h"
 #include "fake_listener.h"
 #include "fake_server.h"
-#include "load/load.h"
+#include "interrupt.h"
 
 enum { CLIENTS = 100 };
 
@@ -85,6 +85,38 @@ Test(setup, survives_losses)
 	crowd_close(&crowd);
 }
 
+/* As coturn does with the ports of an earlier run. */
+Test(setup, takes_another_port_where_the_server_still_knows_one)
+{
+	struct fake_listener listener = {.taken = 60};
+	fake_listener_start(&listener);
+	struct crowd crowd;
+	crowd_open(&crowd, &listener.addr);
+	int first_fd = crowd.clients[0].fd;
+	must_all_be_ready(&crowd, 7);
+	setup_farewell(crowd.clients, CLIENTS);
+	fake_listener_stop(&listener);
+	cr_assert_eq(listener.allocated, CLIENTS);
+	cr_assert_eq(listener.bound, CLIENTS);
+	cr_assert_eq(listener.ended, CLIENTS);
+	cr_assert_eq(crowd.clients[0].fd, first_fd);
+	cr_assert_gt(crowd.clients[0].renewals, 0);
+	crowd_close(&crowd);
+}
+
+Test(setup, does_not_take_other_ports_for_ever)
+{
+	struct fake_listener listener = {.taken = FAKE_TAKEN_MAX};
+	fake_listener_start(&listener);
+	struct crowd crowd;
+	crowd_open(&crowd, &listener.addr);
+	cr_assert_not(setup_clients(crowd.clients, CLIENTS, 3, NULL, &crowd.failure));
+	cr_assert_not_null(strstr(crowd.failure.text, "an allocation of an earlier run"), "%s", crowd.failure.text);
+	fake_listener_stop(&listener);
+	cr_assert_eq(listener.allocated, 0);
+	crowd_close(&crowd);
+}
+
 Test(setup, says_at_once_that_nothing_listens)
 {
 	struct fake_listener listener = {.refuse = 0};
@@ -134,7 +166,7 @@ Test(setup, ends_when_it_is_interrupted)
 	fake_listener_start(&listener);
 	struct crowd crowd;
 	crowd_open(&crowd, &listener.addr);
-	load_interrupt();
+	interrupt_request();
 	uint64_t start_ns = clock_mono_ns();
 	cr_assert_not(setup_clients(crowd.clients, CLIENTS, 10, NULL, &crowd.failure));
 	cr_assert_lt(seconds_since(start_ns), 1);

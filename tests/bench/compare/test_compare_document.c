@@ -31,20 +31,25 @@ static json_t *results_of(unsigned rounds)
 }
 
 /* Ours, and a coturn that needs twice the time; a third server could not be started. */
-static json_t *document(void)
+static json_t *document_of(const char *failure)
 {
 	struct contender contenders[] = {
 		{.spec = &specs[0], .takes_part = true, .version = "1", .results = results_of(3)},
 		{.spec = &specs[1], .takes_part = true, .version = "2", .results = results_of(3)},
-		{.spec = &specs[2], .takes_part = false, .results = results_of(0)},
+		{.spec = &specs[2], .results = results_of(0), .why = {"absent: not installed"}},
 	};
 	contenders[0].series = SERIES(FIGURE_RUN_TIME, 100, 110, 90);
 	contenders[1].series = SERIES(FIGURE_RUN_TIME, 200, 231, 171);
-	struct contest c = {.plan = &plan, .workload = &workload, .contenders = contenders, .reference = 1};
+	struct contest c = {.plan = &plan, .workload = &workload, .contenders = contenders, .reference = 1, .failure = failure};
 	json_t *made = contest_document(&c);
 	for (int i = 0; i < 3; i++)
 		json_decref(contenders[i].results);
 	return made;
+}
+
+static json_t *document(void)
+{
+	return document_of(NULL);
 }
 
 static const json_t *at(const json_t *array, size_t index)
@@ -62,7 +67,9 @@ Test(compare_document, medians_and_ratios)
 	const json_t *described = json_object_get(d, "workload"), *servers = json_object_get(d, "servers");
 	cr_expect_str_eq(json_string_value(json_object_get(described, "title")), "client to peer");
 	cr_expect_eq(json_integer_value(json_object_get(described, "flows")), 20);
-	cr_expect_eq(json_array_size(servers), 2, "a server that was not measured has no row");
+	cr_expect_eq(json_array_size(servers), 3);
+	cr_expect_str_eq(json_string_value(json_object_get(at(servers, 2), "why")), "not installed");
+	cr_expect_eq(json_array_size(json_object_get(at(servers, 2), "results")), 0);
 	const json_t *ours = at(servers, 0), *coturn = at(servers, 1);
 	cr_expect_eq(json_real_value(json_object_get(json_object_get(ours, "median"), "run_ns_per_packet")), 100);
 	cr_expect(json_is_null(json_object_get(json_object_get(ours, "median"), "loss")));
@@ -72,7 +79,10 @@ Test(compare_document, medians_and_ratios)
 	cr_expect_float_eq(json_real_value(json_object_get(ratio, "low")), 1.9, 1e-9);
 	cr_expect_float_eq(json_real_value(json_object_get(ratio, "high")), 2.1, 1e-9);
 	cr_expect(json_is_null(json_object_get(coturn, "ratio")));
+	cr_expect_null(json_object_get(ours, "why"));
 	cr_expect(json_is_null(json_object_get(d, "calibration")));
+	cr_expect(json_is_false(json_object_get(d, "interrupted")));
+	cr_expect_null(json_object_get(d, "failure"));
 	json_decref(d);
 }
 
@@ -86,6 +96,9 @@ Test(compare_document, bars_are_met_missed_or_not_measured)
 	cr_expect(json_is_null(json_object_get(at(bars, 1), "met")), "its reference was not measured");
 	cr_expect(json_is_null(json_object_get(at(bars, 1), "value")));
 	cr_expect(json_is_true(json_object_get(at(bars, 1), "best_quartile")));
+	cr_expect_null(json_object_get(at(bars, 0), "why"));
+	cr_expect_str_eq(json_string_value(json_object_get(at(bars, 1), "why")), "absent: not installed");
+	cr_expect_str_eq(json_string_value(json_object_get(at(bars, 2), "why")), "they were not counted");
 	cr_expect(json_is_null(json_object_get(at(bars, 2), "met")), "system calls were not counted");
 	cr_expect(json_is_null(json_object_get(at(bars, 2), "reference")));
 	cr_expect(json_is_false(json_object_get(at(bars, 3), "met")));
@@ -120,6 +133,36 @@ Test(compare_document, is_printed_with_a_verdict_for_each_bar)
 	};
 	for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
 		cr_expect_not_null(strstr(text, expected[i]), "'%s' in:\n%s", expected[i], text);
+	free(text);
+	json_decref(comparisons);
+}
+
+Test(compare_document, a_failure_stands_beside_what_was_measured)
+{
+	json_t *comparisons = json_pack("[o]", document_of("up, coturn: the server has ended"));
+	const json_t *d = at(comparisons, 0);
+	cr_expect(json_is_true(json_object_get(d, "interrupted")));
+	cr_expect_str_eq(json_string_value(json_object_get(d, "failure")), "up, coturn: the server has ended");
+	char *text = printed(comparisons);
+	cr_expect_not_null(strstr(text, "FAILED: up, coturn: the server has ended\n"), "%s", text);
+	cr_expect_not_null(strstr(text, "not measured: not installed\n"), "%s", text);
+	free(text);
+	json_decref(comparisons);
+}
+
+Test(compare_document, latencies_stand_beside_their_ratio_and_no_line_is_too_long)
+{
+	json_t *comparisons = json_pack(
+		"[{s:{s:s}, s:[{s:s, s:{s:f, s:f}}, {s:s, s:{s:f, s:f}}], s:[{s:s, s:s, s:s, s:f, s:f, s:b, s:b}]}]", "workload",
+		"name", "latency-at-10-percent", "servers", "name", "uturn-io_uring", "median", "latency_p99_us", 123450.0,
+		"latency_p50_us", 100120.0, "name", "coturn-multiplex", "median", "latency_p99_us", 543210.0, "latency_p50_us",
+		200120.0, "bars", "figure", "latency_p99", "server", "uturn-io_uring", "reference", "coturn-multiplex", "value",
+		0.227, "bound", 1.1, "best_quartile", 1, "met", 1);
+	char *text = printed(comparisons);
+	cr_expect_not_null(strstr(text, "met (123.45 ms / 543.21 ms)\n"), "%s", text);
+	cr_expect_not_null(strstr(text, " 100.12 ms  123.45 ms "), "%s", text);
+	for (const char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+		cr_expect_leq(end - line, 132, "%.*s", (int)(end - line), line);
 	free(text);
 	json_decref(comparisons);
 }

@@ -91,6 +91,24 @@ static void expect_no_start(const char *text, const char *why)
 	server_spec_done(&spec);
 }
 
+/* coturn takes no port above 65000 for --multiplex-peer-port. */
+Test(server, relay_ports_are_those_that_every_server_takes)
+{
+	struct server_place place = {.address = addr_ipv4(127, 0, 0, 1, 0)};
+	struct server_spec spec;
+	struct failure failure;
+	cr_assert(server_spec_parse("mine=sh -c 'echo {relay_port}'", &spec, &failure), "%s", failure.text);
+	for (int i = 0; i < 20; i++) {
+		struct server server;
+		cr_assert_not(server_start(&spec, &place, &server, &failure));
+		const char *log = strstr(failure.text, "the end of its log: ");
+		cr_assert_not_null(log, "%s", failure.text);
+		unsigned long port = strtoul(log + strlen("the end of its log: "), NULL, 10);
+		cr_expect(port >= 49152 && port <= 64900, "%lu", port);
+	}
+	server_spec_done(&spec);
+}
+
 static unsigned entries(const char *folder)
 {
 	unsigned count = 0;

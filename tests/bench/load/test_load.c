@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "interrupt.h"
 #include "relay_rig.h"
 
 static struct relay_rig rig;
@@ -255,7 +256,7 @@ static void interrupt_at_first(void *context, const struct load_progress *progre
 	unsigned *calls = context;
 	++*calls;
 	if (progress->sent > 0)
-		load_interrupt();
+		interrupt_request();
 }
 
 Test(load, an_interrupt_ends_the_window)

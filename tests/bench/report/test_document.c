@@ -205,7 +205,7 @@ static void expect_valid_with(double odd)
 		.run_ns_per_allocation = odd,
 		.server_busy = odd,
 		.rss_bytes_per_allocation = odd};
-	json_t *third = document_allocate(&allocate, NULL, NULL, &allocated);
+	json_t *third = document_allocate(&allocate, &target, NULL, NULL, &allocated);
 	expect_valid(third);
 	json_decref(json);
 	json_decref(other);
@@ -236,17 +236,22 @@ Test(document, allocations_have_their_figures)
 		.rss_held_bytes = 2,
 		.rss_after_bytes = 3,
 		.rss_bytes_per_allocation = 2000.5};
-	json_t *json = document_allocate(&plan, "uturn-epoll", "0.1.0", &result);
+	const struct load_target target = target_local();
+	json_t *json = document_allocate(&plan, &target, "uturn-epoll", "0.1.0", &result);
 	expect_valid(json);
 	expect_keys(json,
 		"kind workload server held allocations_per_s run_ns_per_allocation busy loader_bound rss_idle_bytes rss_held_bytes "
 		"rss_after_bytes rss_bytes_per_allocation");
 	cr_expect_eq(number(json, "allocations_per_s"), 8000);
 	cr_expect_eq(number(json, "rss_bytes_per_allocation"), 2000.5);
+	const json_t *server = json_object_get(json, "server");
+	cr_expect_str_eq(json_string_value(json_object_get(server, "address")), "127.0.0.1:3478");
+	cr_expect_eq(number(server, "pid"), target.pid);
+	cr_expect_eq(json_array_size(json_object_get(server, "cores")), CPU_COUNT(&target.cores));
 	cr_expect_eq(number(json_object_get(json, "workload"), "parallel"), ALLOCATE_PARALLEL_DEFAULT);
 	json_decref(json);
 	result.server_known = false;
-	json = document_allocate(&plan, NULL, NULL, &result);
+	json = document_allocate(&plan, NULL, NULL, NULL, &result);
 	cr_expect(json_is_null(json_object_get(json, "busy")));
 	cr_expect(json_is_null(json_object_get(json, "rss_held_bytes")));
 	json_decref(json);
@@ -272,6 +277,11 @@ Test(document, attacks_have_a_before_and_a_during)
 	cr_expect_eq(number(attack, "p99_ratio"), 1.5);
 	cr_expect_str_eq(json_string_value(json_object_get(json_object_get(attack, "before"), "kind")), "flood");
 	cr_expect_eq(number(json_object_get(attack, "during"), "seconds"), 2);
+	json_decref(json);
+	result.kinds[ATTACK_CLIENT].p99_ratio = 0;
+	json = document_attack(&plan, &target, "coturn", "4", &result);
+	attack = json_array_get(json_object_get(json, "attacks"), 0);
+	cr_expect(json_is_null(json_object_get(attack, "p99_ratio")), "nothing arrived in one of the windows");
 	json_decref(json);
 	free(result.kinds[ATTACK_CLIENT].before);
 	free(result.kinds[ATTACK_CLIENT].during);

@@ -41,6 +41,7 @@ EXPECTED = {
         8,
         [
             "Interrupted: up-gro8",
+            "The run failed: up-gro8, coturn: the server (pid 77) ended",
             "kernel.perf_event_paranoid is 3",
             "IRQ_TIME_ACCOUNTING",
             "busy with something else",
@@ -113,6 +114,21 @@ def page_check(check, chromium, name, page, pictures):
         check.note(f"{name}, {view}", wrong)
 
 
+def toggle_check(check, chromium, page):
+    """A server's legend hides it in every plot, and shows it again."""
+    chromium.open(page.as_uri())
+    counts = chromium.evaluate("""(() => {
+          const charts = [...document.querySelectorAll('canvas')].map((canvas) => Chart.getChart(canvas));
+          const count = () => charts.flatMap((chart) => chart.data.datasets.filter((_, i) => !chart.isDatasetVisible(i))).length;
+          const buttons = document.querySelectorAll('.legend button[data-server="coturn"]');
+          return [count(), (buttons[0].click(), count()), (buttons[1].click(), count())];
+        })()""")
+    wrong = chromium.complaints()
+    if counts[0] != 0 or counts[1] < 10 or counts[2] != 0:
+        wrong.append(f"hidden at first, after a click, after another: {counts}")
+    check.note("hiding a server", wrong)
+
+
 def paper_check(check, chromium, page, folder):
     chromium.open(page.as_uri(), dark=True)
     chromium.paper(folder / "page.pdf")
@@ -144,6 +160,7 @@ def main():
                 page_check(check, chromium, sample_name, page, options.pictures)
             except browser.BrowserError as error:
                 check.note(sample_name, [str(error)])
+        toggle_check(check, chromium, folder / "full.html")
         paper_check(check, chromium, folder / "full.html", folder)
         refusals(check, options.program, folder)
     print(f"{check.passed} passed, {check.failed} failed")

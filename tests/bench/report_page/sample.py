@@ -348,6 +348,7 @@ def interrupted():
     done["servers"][1]["median"].update(run_ns_per_packet=None, system_calls_per_packet=None, busy=None, rss_held_bytes=None)
     done["servers"][1]["ratio"]["run_time"] = dict.fromkeys(("median", "low", "high"))
     begun["interrupted"] = True
+    begun["failure"] = "up-gro8, coturn: the server (pid 77) ended during the measurement"
     for server in begun["servers"]:
         server.update(results=[], median=dict.fromkeys(server["median"]), ratio=None, loader_bound_rounds=0)
     begun["bars"] = [{**one, "value": None, "met": None} for one in begun["bars"]]

@@ -9,8 +9,8 @@
  * planned end of the measured window. The attacker is one thread at nice 10, on the loader's cores. The victim's own limits
  * (seconds, drain) are the plan's; system calls are not counted in these windows.
  */
-#ifndef UTURN_BENCH_CLIENT_ATTACK_H
-#define UTURN_BENCH_CLIENT_ATTACK_H
+#ifndef UTURN_BENCH_TRIALS_ATTACK_H
+#define UTURN_BENCH_TRIALS_ATTACK_H
 
 #include "load/load.h"
 
@@ -32,7 +32,7 @@ struct attack_result {
 		bool ran;
 		struct load_result *before, *during; /* owned */
 		uint64_t attack_packets; /* sent by the attackers inside the window (warmup_s after they began, for `seconds`) */
-		double p99_ratio;        /* during / before, both directions together; 0 where nothing arrived before */
+		double p99_ratio;        /* during / before, both directions together; 0 where nothing arrived in one of them */
 	} kinds[ATTACK_KINDS];
 };
 

@@ -8,10 +8,10 @@
  * Every allocation has a socket of its own (a client is a 5-tuple); all channels lead to one peer. Sockets are opened before, and
  * closed after, what is measured. Memory is read 0.1 s after the last channel was bound, and 0.5 s after the allocations ended.
  *
- * Threads: one, the caller's; pinned to `cores` while it runs. An interrupt (load_interrupt) ends it with "interrupted".
+ * Threads: one, the caller's; pinned to `cores` while it runs. An interrupt (interrupt_request) ends it with "interrupted".
  */
-#ifndef UTURN_BENCH_CLIENT_ALLOCATE_H
-#define UTURN_BENCH_CLIENT_ALLOCATE_H
+#ifndef UTURN_BENCH_TRIALS_ALLOCATE_H
+#define UTURN_BENCH_TRIALS_ALLOCATE_H
 
 #include "load/load.h"
 

@@ -1,4 +1,4 @@
-#include "client/allocate.h"
+#include "trials/allocate.h"
 
 #include <criterion/criterion.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "client/allocate.h"
+#include "trials/allocate.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/addresses.h"
 #include "client/endpoint.h"
 #include "client/setup.h"
+#include "interrupt.h"
+#include "trials/addresses.h"
 
 /* A client's socket holds an answer or two; a peer's nothing at all. */
 enum { BUFFER_BYTES = 16 * 1024, HELD_SETTLE_MS = 100, AFTER_SETTLE_MS = 500 };
@@ -73,9 +74,9 @@ static bool server_sample(const struct held *h, struct server_sample *ret_sample
 
 static bool interrupted(const struct held *h)
 {
-	if (load_interrupted())
+	if (interrupt_requested())
 		fail(h->failure, "interrupted");
-	return load_interrupted();
+	return interrupt_requested();
 }
 
 static bool settle(const struct held *h, unsigned ms)

@@ -1,4 +1,4 @@
-#include "client/addresses.h"
+#include "trials/addresses.h"
 
 #include "client/endpoint.h"
 

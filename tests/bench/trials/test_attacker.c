@@ -1,4 +1,4 @@
-#include "client/attacker.h"
+#include "trials/attacker.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -155,17 +155,4 @@ Test(attacker, says_that_it_never_began)
 	cr_assert_not_null(strstr(failure.text, "unpermitted attack never began"), "%s", failure.text);
 	attacker_free(a);
 	attacker_free(NULL);
-}
-
-Test(attack, names_its_kinds_and_wants_a_paced_victim)
-{
-	cr_assert_str_eq(attack_kind_name(ATTACK_UNAUTHENTICATED), "unauthenticated");
-	cr_assert_str_eq(attack_kind_name(ATTACK_UNPERMITTED), "unpermitted");
-	cr_assert_str_eq(attack_kind_name(ATTACK_CLIENT), "client");
-	struct attack_plan plan = {.victim = {.kind = LOAD_FLOOD}};
-	struct load_target target = {.server = addr_ipv4(127, 0, 0, 1, 9)};
-	struct attack_result result;
-	struct failure failure;
-	cr_assert_not(attack_run(&plan, &target, NULL, NULL, &result, &failure));
-	cr_assert_not_null(strstr(failure.text, "paced"), "%s", failure.text);
 }

@@ -1,8 +1,8 @@
 /*
  * addresses - which local addresses a load uses, as its target says or the kernel's routes choose.
  */
-#ifndef UTURN_BENCH_CLIENT_ADDRESSES_H
-#define UTURN_BENCH_CLIENT_ADDRESSES_H
+#ifndef UTURN_BENCH_TRIALS_ADDRESSES_H
+#define UTURN_BENCH_TRIALS_ADDRESSES_H
 
 #include "load/load.h"
 

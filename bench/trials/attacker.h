@@ -1,15 +1,15 @@
 /*
- * attacker - one thread that floods a server in one of the ways of attack.h. Private to the client.
+ * attacker - one thread that floods a server in one of the ways of attack.h. Private to the trials.
  *
  * Owns:    its sockets, its allocation (ATTACK_CLIENT), its thread. Nothing is read of what comes back: small receive buffers
  * overflow.
  * Bounds:  ATTACKER_BATCH packets per send call; `rate_per_s` kept per millisecond; ends by itself at end_ns.
  * Threads: the functions are the coordinator's.
  */
-#ifndef UTURN_BENCH_CLIENT_ATTACKER_H
-#define UTURN_BENCH_CLIENT_ATTACKER_H
+#ifndef UTURN_BENCH_TRIALS_ATTACKER_H
+#define UTURN_BENCH_TRIALS_ATTACKER_H
 
-#include "client/attack.h"
+#include "trials/attack.h"
 
 enum { ATTACKER_BATCH = 32, ATTACKER_PORTS = 64 };
 

@@ -1,10 +1,11 @@
-#include "client/attack.h"
+#include "trials/attack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "client/attacker.h"
+#include "interrupt.h"
+#include "trials/attacker.h"
 
 /* The window begins a little after the victim's warm-up was to end: its threads have to start. */
 static const uint64_t SLACK_NS = NS_PER_S / 2;
@@ -99,7 +100,7 @@ static bool kind_run(const struct attack_plan *plan, enum attack_kind kind, cons
 	struct attack_result *result, struct failure *failure)
 {
 	struct load_result *before = window_run(w, target, failure), *during = NULL;
-	if (before == NULL || load_interrupted()) {
+	if (before == NULL || interrupt_requested()) {
 		free(before);
 		return before != NULL && fail(failure, "interrupted");
 	}
@@ -145,12 +146,12 @@ bool attack_run(const struct attack_plan *plan, const struct load_target *target
 			.progress = progress,
 			.context = context};
 		if (!kind_run(plan, (enum attack_kind)kind, target, &w, &result, failure)) {
-			if (load_interrupted() && any_ran(&result))
+			if (interrupt_requested() && any_ran(&result))
 				break;
 			attack_result_done(&result);
 			return false;
 		}
-		if (load_interrupted())
+		if (interrupt_requested())
 			break;
 	}
 	*ret_result = result;

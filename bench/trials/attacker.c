@@ -1,4 +1,4 @@
-#include "client/attacker.h"
+#include "trials/attacker.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/addresses.h"
 #include "client/endpoint.h"
 #include "client/setup.h"
+#include "trials/addresses.h"
 #include "wire/channel_data.h"
 #include "wire/stun_build.h"
 
