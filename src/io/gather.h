@@ -25,7 +25,7 @@ enum {
 	GATHER_RATE = 40 * 1000,   /* datagrams and aggregates a second; below, nothing is judged */
 	GATHER_ENOUGH = 64,        /* as many at once are a good batch */
 	GATHER_BEGIN_PERCENT = 70, /* of the core */
-	GATHER_END_PERCENT = 40,
+	GATHER_END_PERCENT = 60,
 	GATHER_SENDS_MIN = 4, /* a turn */
 };
 #define GATHER_WINDOW_NS (2 * NS_PER_MS)
