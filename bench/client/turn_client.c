@@ -59,7 +59,7 @@ static void begin(struct turn_client *c, enum stun_method method, unsigned peer,
 {
 	static _Thread_local struct random_source ids;
 	c->request = (struct turn_client_request){.pending = true,
-		.method = method,
+		.method = (uint16_t)method,
 		.peer = peer,
 		.first_ns = now_ns,
 		.resend_ns = now_ns,
