@@ -7,7 +7,11 @@
 
 Test(script, is_freed_once_and_is_empty_then)
 {
-	struct script s = {.paths = malloc(sizeof *s.paths), .packets = malloc(sizeof *s.packets), .path_count = 1, .packet_count = 1, .length_ns = 5};
+	struct script s = {.paths = malloc(sizeof *s.paths),
+		.packets = malloc(sizeof *s.packets),
+		.path_count = 1,
+		.packet_count = 1,
+		.length_ns = 5};
 	script_free(&s);
 	cr_expect(s.paths == NULL && s.packets == NULL && s.packet_count == 0 && s.length_ns == 0);
 	script_free(&s);
