@@ -135,6 +135,12 @@ static bool read_packets(pcap_t *pcap, const char *name, struct traffic *t, stru
 		return true;
 	/* What cannot be read a position of, such as a pipe, says -1. */
 	int64_t position = ftello(pcap_file(pcap));
+	/* Nothing is wrong with the file then: libpcap reads one kind of interface only. */
+	if (strstr(pcap_geterr(pcap), "an interface has a ") != NULL)
+		return fail(failure,
+			"%s: libpcap does not read its interfaces together (%s): 'editcap -F pcap' makes one of those of a type; "
+			"capture others one by one",
+			name, pcap_geterr(pcap));
 	if (position < 0)
 		return fail(failure, "%s: damaged after %" PRIu64 " packets: %s", name, t->frames, pcap_geterr(pcap));
 	return fail(failure, "%s: damaged after %" PRIu64 " packets, before byte %" PRId64 ": %s", name, t->frames, position,

@@ -86,10 +86,11 @@ static bool judge_turn(struct judge *j)
 	return true;
 }
 
+/* At an address of a server, or one that a server relays from: these may lie apart. */
 static bool at_server(struct judge *j, const struct addr *a)
 {
 	struct addr ip = addr_with_port(*a, 0);
-	return key_index_find(&j->server_ips, &ip) != KEY_INDEX_FULL;
+	return key_index_find(&j->server_ips, &ip) != KEY_INDEX_FULL || key_index_find(&j->t->relayed, a) != KEY_INDEX_FULL;
 }
 
 static enum flow_role role_of(struct judge *j, const struct flow *f)

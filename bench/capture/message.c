@@ -105,6 +105,8 @@ static void take_address(struct bytes captured, struct stun_attribute attribute,
 	const struct stun_view view = {.raw = captured};
 	if (attribute.type == STUN_ATTR_XOR_PEER_ADDRESS && m->peer.family == ADDR_NONE)
 		stun_attribute_xor_addr(&view, &attribute, &m->peer);
+	else if (attribute.type == STUN_ATTR_XOR_RELAYED_ADDRESS)
+		stun_attribute_xor_addr(&view, &attribute, &m->relayed);
 	else if (attribute.type == STUN_ATTR_CHANNEL_NUMBER)
 		stun_attribute_channel(&view, &attribute, &m->channel);
 }

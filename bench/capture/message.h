@@ -25,9 +25,10 @@ struct message {
 	enum message_kind kind;
 	uint16_t method; /* STUN and indications: enum stun_method, or a number that is none */
 	enum stun_class class;
-	bool sure;        /* STUN and indications: the magic cookie was seen; ChannelData: the length field, and it fits */
-	uint16_t channel; /* 0: not seen */
-	struct addr peer; /* ADDR_NONE: not seen */
+	bool sure;           /* STUN and indications: the magic cookie was seen; ChannelData: the length field, and it fits */
+	uint16_t channel;    /* 0: not seen */
+	struct addr peer;    /* ADDR_NONE: not seen */
+	struct addr relayed; /* of an answer to Allocate; ADDR_NONE: not seen */
 	const uint8_t *transaction_id; /* NULL: not seen; borrowed */
 	uint16_t size;                 /* of the data inside the framing; of the whole where there is none */
 	enum capture_payload payload;  /* what the data is; PAYLOAD_OTHER where it was not captured */

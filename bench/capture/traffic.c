@@ -11,12 +11,14 @@ void traffic_init(struct traffic *t)
 	*t = (struct traffic){0};
 	key_index_init(&t->endpoints, sizeof(struct addr));
 	key_index_init(&t->flow_keys, 2 * sizeof(uint32_t));
+	key_index_init(&t->relayed, sizeof(struct addr));
 }
 
 void traffic_done(struct traffic *t)
 {
 	key_index_done(&t->endpoints);
 	key_index_done(&t->flow_keys);
+	key_index_done(&t->relayed);
 	free(t->flows);
 	free(t->records);
 	free(t->bindings);
@@ -109,6 +111,12 @@ static bool note_binding(struct traffic *t, const struct message *m, const struc
 	return true;
 }
 
+static bool note_relayed(struct traffic *t, const struct message *m)
+{
+	return m->kind != MESSAGE_STUN || m->relayed.family == ADDR_NONE ||
+	       key_index_number(&t->relayed, &m->relayed) != KEY_INDEX_FULL;
+}
+
 static bool add_message(struct traffic *t, const struct datagram *d, const struct message *m, size_t udp_size, uint64_t at_ns)
 {
 	uint8_t from = 0;
@@ -136,7 +144,7 @@ static bool add_message(struct traffic *t, const struct datagram *d, const struc
 		.send = m->kind == MESSAGE_INDICATION && m->method == STUN_SEND,
 		.estimated = m->estimated,
 	};
-	return note_binding(t, m, r);
+	return note_binding(t, m, r) && note_relayed(t, m);
 }
 
 /* One datagram, or each of those that an aggregate holds; of one that was not captured it is known that it is like the first. */

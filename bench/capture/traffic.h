@@ -65,6 +65,7 @@ struct binding {             /* a ChannelBind request */
 struct traffic {
 	struct key_index endpoints; /* struct addr */
 	struct key_index flow_keys; /* two numbers of endpoints, ascending */
+	struct key_index relayed;   /* struct addr: what servers told their clients */
 	struct flow *flows;
 	struct record *records;
 	struct binding *bindings;

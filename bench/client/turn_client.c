@@ -205,6 +205,9 @@ static void take_lifetime(struct turn_client *c, const struct stun_view *view, u
 	if (lifetime == NULL || !stun_attribute_u32(view, lifetime, &c->lifetime_s))
 		c->lifetime_s = LIFETIME_DEFAULT_S;
 	c->refresh_ns = two_thirds_later(now_ns, c->lifetime_s);
+	/* It would be asked again without an end. */
+	if (c->lifetime_s == 0)
+		turn_client_end(c, "grants allocations of no lifetime (%s)", turn_method_name(c->request.method));
 }
 
 static void receive_success(struct turn_client *c, const struct stun_view *view, uint64_t now_ns)
@@ -226,6 +229,8 @@ static void receive_success(struct turn_client *c, const struct stun_view *view,
 		/* RFC 8656, section 12: a channel lives for 600 s, the permission that it brings for 300 s. */
 		peer->refresh_ns = two_thirds_later(now_ns, PERMISSION_LIFETIME_S);
 	}
+	if (c->state == TURN_CLIENT_FAILED)
+		return;
 	r->pending = false;
 	c->stale = 0;
 	/* Peers are made in their order: with the last one, all are. */

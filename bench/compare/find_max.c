@@ -11,6 +11,7 @@
 
 #define STEP_PACKETS_PER_S 1000.0
 #define CLOSE_ENOUGH 1.05
+#define LOADER_FULL 0.9
 enum { SOCKETS_OF_OUR_OWN = 64 };
 
 enum step { STEP_PASSED, STEP_FAILED, STEP_ENDS /* the loader's limit, an interrupt */ };
@@ -121,6 +122,9 @@ static bool try_load(struct search *s, unsigned load, enum step *ret_step, struc
 		return true;
 	}
 	bool good = load_run(&plan, s->target, s->progress, s->context, s->result, &why);
+	/* Late now and then, with time to spare, is what a busy machine does to any load: that ends no search at once. */
+	if (good && s->result->loader_bound && s->result->loader_busy < LOADER_FULL && !interrupt_requested())
+		good = load_run(&plan, s->target, s->progress, s->context, s->result, &why);
 	if (interrupt_requested()) {
 		s->interrupted = true;
 		*ret_step = STEP_ENDS;

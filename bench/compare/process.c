@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "measure/process_tree.h"
 
 enum { TOOL_TIME_MAX_MS = 30000, TOOL_OUTPUT_SIZE = 4096 };
 
@@ -84,8 +85,22 @@ static void explain(const struct process_plan *plan, const struct refusal *refus
 	}
 }
 
+/* What a server leaves behind, because it put itself into the background, becomes a child of this process. */
+static void kill_orphans(void)
+{
+	pid_t pids[PROCESS_TREE_MAX];
+	size_t count;
+	while ((count = process_tree(getpid(), pids)) > 1) {
+		for (size_t i = 1; i < count; i++)
+			kill(pids[i], SIGKILL);
+		while (waitpid(-1, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+}
+
 pid_t process_start(const struct process_plan *plan, struct failure *failure)
 {
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0) {
 		fail(failure, "cannot start %s: %s", plan->words[0], strerror(errno));
@@ -120,6 +135,7 @@ void process_kill(pid_t pid)
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	kill_orphans();
 }
 
 extern char **environ;

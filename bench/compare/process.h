@@ -4,6 +4,8 @@
  * Children have a process group of their own, so that Ctrl-C on the terminal reaches this process only and it decides what ends
  * when; their signal mask is empty and their signals have the default actions.
  *
+ * One at a time: what a child leaves behind becomes a child of this process (PR_SET_CHILD_SUBREAPER), and ends with it.
+ *
  * Threads: the coordinator's. A server is killed by the kernel when the thread that started it ends.
  */
 #ifndef UTURN_BENCH_COMPARE_PROCESS_H
@@ -24,7 +26,7 @@ struct process_plan {
 /* The child's pid, once the program runs; -1 with one line where it cannot. */
 pid_t process_start(const struct process_plan *plan, struct failure *failure);
 
-/* Kills the child and what else is in its process group, and reaps it. */
+/* Kills the child, what else is in its process group, and all that descends from this process; reaps them. */
 void process_kill(pid_t pid);
 
 /*

@@ -71,7 +71,7 @@ typedef void load_progress_fn(void *context, const struct load_progress *progres
 
 struct load_result {
 	double seconds;       /* of the measured window as it was */
-	bool interrupted;     /* Ctrl-C: the window ended early */
+	bool interrupted;     /* Ctrl-C: the window, or what comes behind it, ended early */
 	bool loader_bound;    /* the loader's own cores were full while the server's were not: not the server's limit */
 	double loader_busy;   /* the busiest worker's share of the window not spent waiting, 0 … 1 */
 	double lost_schedule; /* paced: share of packets sent more than 1 ms after their time */

@@ -15,6 +15,7 @@
 #define DRAIN_MIN_NS (20 * NS_PER_MS)
 /* A little before a phase's end nothing else is begun: the samples at the window's ends must not come late. */
 #define NO_LOOK_BEFORE_END_NS (10 * NS_PER_MS)
+#define INTERRUPTED_DRAIN_MAX_NS NS_PER_S
 #define SILENCE_MAX_NS (2 * NS_PER_S)
 
 enum outcome { PHASE_OVER, PHASE_INTERRUPTED, PHASE_FAILED };
@@ -212,6 +213,7 @@ static bool count_system_calls(struct load *load, struct load_result *result)
 	enum outcome outcome = wait_phase(load, "counting system calls", until_ns);
 	uint64_t delivered = delivered_all(load) - before;
 	uint64_t calls = system_calls_stop(counters);
+	result->interrupted |= outcome == PHASE_INTERRUPTED;
 	if (outcome == PHASE_OVER && delivered > 0) {
 		result->system_calls_known = true;
 		result->system_calls_per_packet = (double)calls / (double)delivered;
@@ -230,12 +232,20 @@ static bool missing_some(const struct load *load)
 	return missing > 0;
 }
 
-static bool drain(struct load *load)
+/* What an interrupt ended waits for the packets under way, but not for long; one that comes meanwhile ends the wait. */
+static bool drain(struct load *load, struct load_result *result)
 {
 	atomic_store_explicit(&load->control.quiet, true, memory_order_relaxed);
-	uint64_t now_ns = clock_mono_ns(), until_ns = now_ns + (uint64_t)(load->plan->drain_s * (double)NS_PER_S);
+	uint64_t now_ns = clock_mono_ns(), drain_ns = (uint64_t)(load->plan->drain_s * (double)NS_PER_S);
+	if (result->interrupted && drain_ns > INTERRUPTED_DRAIN_MAX_NS)
+		drain_ns = INTERRUPTED_DRAIN_MAX_NS;
+	uint64_t until_ns = now_ns + drain_ns;
 	sleep_until(now_ns + DRAIN_MIN_NS);
 	while (missing_some(load) && (now_ns = clock_mono_ns()) < until_ns) {
+		if (!result->interrupted && interrupt_requested()) {
+			result->interrupted = true;
+			break;
+		}
 		if (now_ns - load->looked_ns >= LOOK_EVERY_NS) {
 			if (!check(load, now_ns))
 				return false;
@@ -265,7 +275,7 @@ static bool start(struct load *load)
 
 bool phases_run(struct load *load, struct load_result *result)
 {
-	bool done = start(load) && measure_window(load, result) && count_system_calls(load, result) && drain(load);
+	bool done = start(load) && measure_window(load, result) && count_system_calls(load, result) && drain(load, result);
 	atomic_store_explicit(&load->control.stop, true, memory_order_relaxed);
 	for (unsigned i = 0; i < load->worker_count; i++)
 		worker_join(load->workers[i]);

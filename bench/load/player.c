@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "load/worker.h"
 
-/* Before arrivals are looked at again. */
-enum { PLAYERS_AT_ONCE = 16 };
+/* Before arrivals are looked at again: players, and packets of one stream of a flood that is behind. */
+enum { PLAYERS_AT_ONCE = 16, PACKETS_AT_ONCE = 64 };
 
 uint32_t script_seek(const struct script *s, uint64_t at_ns)
 {
@@ -34,12 +34,15 @@ static void script_wrap(struct player *p, const struct script *s)
 	p->started_ns += s->length_ns;
 }
 
-static void count_skipped(struct worker *w, enum direction direction, uint64_t count, uint64_t due_ns)
+static bool inside_window(const struct worker *w, uint64_t due_ns)
 {
 	const struct window *window = &w->control->window;
-	if (due_ns < atomic_load_explicit(&window->start_ns, memory_order_relaxed) ||
-		due_ns >= atomic_load_explicit(&window->end_ns, memory_order_relaxed))
-		return;
+	return due_ns >= atomic_load_explicit(&window->start_ns, memory_order_relaxed) &&
+	       due_ns < atomic_load_explicit(&window->end_ns, memory_order_relaxed);
+}
+
+static void count_skipped(struct worker *w, enum direction direction, uint64_t count)
+{
 	tally_count(&w->tallies[direction].unsent, count);
 	tally_count(&w->skipped, count);
 }
@@ -50,7 +53,8 @@ static void script_catch_up(struct worker *w, struct player *p, uint64_t now_ns)
 	if (now_ns <= script_due_ns(p, s) + PLAYER_BEHIND_MAX_NS)
 		return;
 	while (script_due_ns(p, s) < now_ns) {
-		count_skipped(w, s->packets[p->position].direction, 1, script_due_ns(p, s));
+		if (inside_window(w, script_due_ns(p, s)))
+			count_skipped(w, s->packets[p->position].direction, 1);
 		p->position++;
 		script_wrap(p, s);
 	}
@@ -99,13 +103,41 @@ static uint64_t flood_due_ns(const struct player *p, const struct load_flood *f)
 	return p->started_ns + (uint64_t)((double)p->turn * flood_interval_ns(f));
 }
 
+/* How many bursts of the player are due before at_ns. */
+static uint64_t flood_turns_before(const struct player *p, const struct load_flood *f, uint64_t at_ns)
+{
+	if (at_ns <= p->started_ns)
+		return 0;
+	double turns = (double)(at_ns - p->started_ns) / flood_interval_ns(f);
+	uint64_t whole = (uint64_t)turns;
+	return (double)whole < turns ? whole + 1 : whole;
+}
+
+static uint64_t at_least(uint64_t value, uint64_t least)
+{
+	return value > least ? value : least;
+}
+
+static uint64_t at_most(uint64_t value, uint64_t most)
+{
+	return value < most ? value : most;
+}
+
+/* Counted at once, not one by one: a rate that nothing can keep has more bursts than there is time to count. */
 static void flood_catch_up(struct worker *w, struct player *p, uint64_t now_ns)
 {
 	const struct load_flood *f = &w->plan->flood;
 	if (now_ns <= flood_due_ns(p, f) + PLAYER_BEHIND_MAX_NS)
 		return;
-	for (; flood_due_ns(p, f) < now_ns; p->turn++)
-		count_skipped(w, p->position, f->burst, flood_due_ns(p, f));
+	const struct window *window = &w->control->window;
+	uint64_t start_ns = atomic_load_explicit(&window->start_ns, memory_order_relaxed);
+	uint64_t end_ns = atomic_load_explicit(&window->end_ns, memory_order_relaxed);
+	uint64_t next = flood_turns_before(p, f, now_ns);
+	uint64_t first = at_least(flood_turns_before(p, f, at_most(start_ns, now_ns)), p->turn);
+	uint64_t end = flood_turns_before(p, f, at_most(end_ns, now_ns));
+	p->turn = at_least(next, p->turn);
+	if (end > first)
+		count_skipped(w, p->position, (end - first) * f->burst);
 }
 
 static uint64_t flood_play(struct worker *w, struct player *p, uint64_t now_ns)
@@ -116,11 +148,12 @@ static uint64_t flood_play(struct worker *w, struct player *p, uint64_t now_ns)
 	flood_catch_up(w, p, now_ns);
 	uint64_t due_ns = flood_due_ns(p, f);
 	sender_start(&w->sender, direction == UP ? w->paths->allocations[path->allocation].fd : path->peer_fd, direction);
-	for (; due_ns <= now_ns; due_ns = flood_due_ns(p, f)) {
+	for (unsigned sent = 0; due_ns <= now_ns && sent < PACKETS_AT_ONCE; sent += f->burst) {
 		for (unsigned i = 0; i < f->burst; i++)
 			sender_add(&w->sender, path, f->size, direction == UP && f->indications, due_ns);
 		sender_flush(&w->sender);
 		p->turn++;
+		due_ns = flood_due_ns(p, f);
 	}
 	return due_ns;
 }

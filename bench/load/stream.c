@@ -10,12 +10,10 @@ void stream_init(struct stream *s, uint64_t seed, uint32_t path, unsigned direct
 }
 
 /* A clock that was set back between the two readings must not make a huge latency. */
-static void count_latency(struct stream *s, uint64_t sent_ns, uint64_t arrived_ns, bool in_order, struct tally *tally)
+static void count_latency(struct stream *s, uint64_t sent_ns, uint64_t arrived_ns, struct tally *tally)
 {
 	uint64_t latency_ns = arrived_ns > sent_ns ? arrived_ns - sent_ns : 0;
 	histogram_record(&tally->latency, latency_ns);
-	if (!in_order)
-		return;
 	if (s->has_latency)
 		histogram_record(
 			&tally->jitter, latency_ns > s->latency_ns ? latency_ns - s->latency_ns : s->latency_ns - latency_ns);
@@ -65,7 +63,7 @@ bool stream_arrive(struct stream *s, const uint8_t *payload, size_t size, uint64
 	if (arrival == ARRIVAL_REORDERED)
 		tally_count(&tally->reordered, 1);
 	if (verdict == PROBE_GOOD)
-		count_latency(s, probe.sent_ns, arrived_ns, arrival == ARRIVAL_IN_ORDER, tally);
+		count_latency(s, probe.sent_ns, arrived_ns, tally);
 	return true;
 }
 

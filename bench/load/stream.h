@@ -31,7 +31,7 @@ struct stream {
 	uint32_t done;       /* closed loop: all before this one have arrived or are given up */
 	uint8_t phase;       /* enum stream_phase, as of the last packet that was sent */
 	bool has_latency;
-	uint64_t latency_ns; /* of the last packet that came in order */
+	uint64_t latency_ns; /* of the packet that came before, in whatever order */
 	/* Packets too short to carry a number are counted as they go out and come in. */
 	uint32_t anonymous_sent, anonymous_first, anonymous_end, anonymous_arrived;
 	uint64_t sent_ns; /* closed loop: when it sent last, CLOCK_MONOTONIC */

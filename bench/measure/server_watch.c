@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "measure/process_tree.h"
 
 enum { PROC_TEXT_SIZE = 8192 };
 
@@ -60,19 +61,21 @@ static bool is_alive(const char *status)
 	return *state != 'Z' && *state != 'X';
 }
 
-static void add_thread(pid_t pid, pid_t tid, struct server_sample *sample)
+/* Memory belongs to the process: any living thread tells it, also when the first one has ended. */
+static bool add_thread(pid_t pid, pid_t tid, bool with_memory, struct server_sample *sample)
 {
 	char path[64], status[PROC_TEXT_SIZE];
 	snprintf(path, sizeof path, "/proc/%d/task/%d/status", (int)pid, (int)tid);
 	if (!read_text(path, status) || !is_alive(status))
-		return;
-	/* Memory belongs to the process: any living thread tells it, also when the first one has ended. */
-	if (sample->threads++ == 0) {
-		sample->rss_bytes = number_after(status, "VmRSS:") * 1024;
-		sample->rss_peak_bytes = number_after(status, "VmHWM:") * 1024;
+		return false;
+	sample->threads++;
+	if (with_memory) {
+		sample->rss_bytes += number_after(status, "VmRSS:") * 1024;
+		sample->rss_peak_bytes += number_after(status, "VmHWM:") * 1024;
 	}
 	sample->context_switches +=
 		number_after(status, "voluntary_ctxt_switches:") + number_after(status, "nonvoluntary_ctxt_switches:");
+	return true;
 }
 
 /* Numbered entries of a folder of /proc, one after the other; 0 at the end. */
@@ -84,23 +87,43 @@ static pid_t next_number(DIR *dir)
 	return 0;
 }
 
-/* Run times first and by themselves: reading the rest takes a while, in which the server runs on. */
-static bool read_threads(pid_t pid, struct server_sample *sample)
+static DIR *open_threads(pid_t pid)
 {
 	char path[64];
 	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-	DIR *dir = opendir(path);
+	return opendir(path);
+}
+
+static void add_run_time(pid_t pid, struct server_sample *sample)
+{
+	DIR *dir = open_threads(pid);
 	if (dir == NULL)
-		return false;
+		return;
 	uint64_t run_ns;
 	for (pid_t tid = next_number(dir); tid != 0; tid = next_number(dir))
 		if (schedstat_read(pid, tid, &run_ns))
 			sample->run_ns += run_ns;
-	rewinddir(dir);
-	for (pid_t tid = next_number(dir); tid != 0; tid = next_number(dir))
-		add_thread(pid, tid, sample);
 	closedir(dir);
-	return sample->threads > 0;
+}
+
+static bool add_threads(pid_t pid, struct server_sample *sample)
+{
+	DIR *dir = open_threads(pid);
+	if (dir == NULL)
+		return false;
+	bool alive = false;
+	for (pid_t tid = next_number(dir); tid != 0; tid = next_number(dir))
+		alive |= add_thread(pid, tid, !alive, sample);
+	closedir(dir);
+	return alive;
+}
+
+static void add_pss(pid_t pid, struct server_sample *sample)
+{
+	char path[64], text[PROC_TEXT_SIZE];
+	snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+	if (read_text(path, text))
+		sample->pss_bytes += number_after(text, "Pss:") * 1024;
 }
 
 /* By core; 0 where there is none to see, as in a container. They live as long as the kernel, so looking once is enough. */
@@ -171,16 +194,23 @@ static struct core_split read_split(const cpu_set_t *cores)
 
 int server_watch_sample(pid_t pid, const cpu_set_t *cores, struct server_sample *ret_sample)
 {
-	struct server_sample sample = {.at_ns = clock_mono_ns()};
-	if (pid <= 0 || !read_threads(pid, &sample))
+	if (pid <= 0)
 		return -ESRCH;
+	pid_t pids[PROCESS_TREE_MAX];
+	size_t count = process_tree(pid, pids);
+	struct server_sample sample = {.at_ns = clock_mono_ns()};
+	/* Run times first and by themselves: reading the rest takes a while, in which the server runs on. */
+	for (size_t i = 0; i < count; i++)
+		add_run_time(pids[i], &sample);
+	if (!add_threads(pid, &sample))
+		return -ESRCH;
+	for (size_t i = 1; i < count; i++)
+		add_threads(pids[i], &sample);
 	sample.ksoftirqd_ns = ksoftirqd_run_ns(cores);
 	sample.cores = read_split(cores);
 	/* Last: the kernel walks the page tables for it. */
-	char path[64], text[PROC_TEXT_SIZE];
-	snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
-	if (read_text(path, text))
-		sample.pss_bytes = number_after(text, "Pss:") * 1024;
+	for (size_t i = 0; i < count; i++)
+		add_pss(pids[i], &sample);
 	*ret_sample = sample;
 	return 0;
 }

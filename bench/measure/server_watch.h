@@ -11,6 +11,9 @@
  *                 used for a ratio.
  *   memory        /proc/PID/status VmRSS and VmHWM; smaps_rollup Pss where readable.
  *
+ * Processes that the server's has started count as its own, all sums are over them, too: where a script started the server, it
+ * hardly runs itself. Pages that several of them share count in the VmRSS of each.
+ *
  * Threads: the coordinator's.
  */
 #ifndef UTURN_BENCH_MEASURE_SERVER_WATCH_H

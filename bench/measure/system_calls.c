@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "measure/process_tree.h"
+
 struct system_calls {
 	size_t count, capacity;
 	int fds[];
@@ -96,6 +98,19 @@ static int add_threads(struct system_calls **counters, pid_t pid, uint64_t trace
 			error = fd;
 	}
 	closedir(dir);
+	return error;
+}
+
+static int add_processes(struct system_calls **counters, pid_t pid, uint64_t tracepoint)
+{
+	pid_t pids[PROCESS_TREE_MAX];
+	size_t count = process_tree(pid, pids);
+	int error = 0;
+	for (size_t i = 0; i < count && error == 0; i++) {
+		error = add_threads(counters, pids[i], tracepoint);
+		if (i > 0 && error == -ESRCH)
+			error = 0;
+	}
 	return error == 0 && (*counters)->count == 0 ? -ESRCH : error;
 }
 
@@ -147,7 +162,7 @@ struct system_calls *system_calls_start(pid_t pid, char *why, size_t why_size)
 	}
 	counters->count = 0;
 	counters->capacity = FIRST_CAPACITY;
-	error = add_threads(&counters, pid, tracepoint);
+	error = add_processes(&counters, pid, tracepoint);
 	for (size_t i = 0; i < counters->count && error == 0; i++)
 		if (ioctl(counters->fds[i], PERF_EVENT_IOC_ENABLE, 0) != 0)
 			error = -errno;

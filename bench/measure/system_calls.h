@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct system_calls; /* counters, one per thread of the process as of the start */
+struct system_calls; /* counters, one per thread of the process, and of those that it started, as of the start */
 
 /* Starts to count. NULL, with one line in `why`, where the kernel does not allow it. */
 struct system_calls *system_calls_start(pid_t pid, char *why, size_t why_size);

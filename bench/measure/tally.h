@@ -17,7 +17,7 @@ struct tally {
 	_Atomic uint64_t unsent;  /* the loader's own socket was full: not counted as sent */
 	struct histogram latency; /* one way: from just before the send call to the kernel's stamp of the arrival */
 	struct histogram
-		jitter; /* |difference of the latencies of consecutive packets of a stream| (RFC 3550, 6.4.1, unsmoothed) */
+		jitter; /* |difference of the latencies of two packets of a stream that arrived in turn| (RFC 3550, 6.4.1) */
 	struct histogram lateness; /* paced loads: how long after its time a packet was sent; the loader's own fault */
 };
 

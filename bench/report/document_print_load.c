@@ -15,7 +15,7 @@ static void print_packets(const json_t *result, FILE *out)
 		text_count(number_at(packets, "duplicated")).text, text_count(number_at(packets, "reordered")).text,
 		text_count(number_at(packets, "corrupted")).text, text_count(number_at(packets, "stale")).text);
 	if (number_at(packets, "unsent") > 0)
-		fprintf(out, "  not sent   %12s packets: the loader's own sockets were full\n",
+		fprintf(out, "  not sent   %12s packets: the loader's own sockets were full, or it was behind its schedule\n",
 			text_count(number_at(packets, "unsent")).text);
 }
 
@@ -115,12 +115,19 @@ static void print_loader(const json_t *result, FILE *out)
 	fputc('\n', out);
 }
 
+static void print_loader_bound(const json_t *result, FILE *out)
+{
+	bool paced = isfinite(number_in(result, "loader", "late_share"));
+	fprintf(out, "  LOADER-BOUND: the loader %s. This is the loader's limit, not the server's.\n",
+		paced ? "did not keep its schedule" : "had its own cores full");
+}
+
 void print_load(const json_t *result, FILE *out)
 {
 	if (true_at(result, "interrupted"))
 		fputs("  INTERRUPTED: this is what was measured until then.\n", out);
 	if (true_at(result, "loader_bound"))
-		fputs("  LOADER-BOUND: the loader's own cores were full. This is the loader's limit, not the server's.\n", out);
+		print_loader_bound(result, out);
 	print_packets(result, out);
 	print_latencies(result, out);
 	print_processor(result, out);

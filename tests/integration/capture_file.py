@@ -35,12 +35,13 @@ def _block(kind, body):
     return struct.pack("<I", kind) + size + body + size
 
 
-def write_pcapng(path, packets, snap=262144):
-    """Time stamps in nanoseconds (if_tsresol 9), as recent dumpcap writes them."""
+def write_pcapng(path, packets, snap=262144, others=()):
+    """Time stamps in nanoseconds (if_tsresol 9), as recent dumpcap writes them. others: the snap lengths of interfaces without packets."""
     resolution = struct.pack("<HHBxxxHH", 9, 1, 9, 0, 0)
     with open(path, "wb") as file:
         file.write(_block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)))
-        file.write(_block(1, struct.pack("<HHI", ETHERNET, 0, snap) + resolution))
+        for length in (snap, *others):
+            file.write(_block(1, struct.pack("<HHI", ETHERNET, 0, length) + resolution))
         for at_ns, frame in packets:
             kept = frame[:snap]
             stamp = FIRST_S * 10**9 + at_ns

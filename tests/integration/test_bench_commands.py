@@ -201,6 +201,22 @@ exec "$2" -c "$7/flaky.json"
 
 
 @bench.case(timeout=20)
+def compare_counts_what_a_script_has_started(t):
+    bench.alone_on_the_network(t)
+    script = os.path.join(t.directory, "wrapper")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(FLAKY.replace("exec ", "") + "true\n")
+    command = f"sh {script} {t.directory}/starts {t.options.binary} {{address}} {{port}} {{user}} {{password}} {{folder}}"
+    arguments = ["--servers", "uturn-epoll", "--uturn", t.options.binary, "--server", f"mine={command}", "--rounds", 1, "--seconds", 0.3]
+    result = bench.run(t, "compare", *arguments, "--json", "--", "flood", "--flows", 2, "--rate", 2000)
+    equal((result.status, result.err), (0, ""), "status and standard error")
+    ours, mine = [one["results"][0] for one in result.document["comparisons"][0]["servers"]]
+    assert mine["cpu"]["run_ns_per_packet"] > ours["cpu"]["run_ns_per_packet"] / 5, mine["cpu"]
+    equal(mine["cpu"]["threads"], ours["cpu"]["threads"] + 1, "threads: the relay's, and the script's")
+    equal(left_behind(t), ([], []), "processes and folders that are left")
+
+
+@bench.case(timeout=20)
 def compare_keeps_what_it_measured_when_a_server_fails(t):
     bench.alone_on_the_network(t)
     script = os.path.join(t.directory, "flaky")

@@ -11,6 +11,7 @@ import time
 
 import bench
 import capture_file
+import udp_proxy
 from bench import FAILED, GOOD, INTERRUPTED, USAGE, check, refused, target
 from harness import equal
 
@@ -36,12 +37,15 @@ def captures_that_cannot_be_played(t):
     arp = bytes(12) + b"\x08\x06" + bytes(28)
     without = os.path.join(t.directory, "without.pcap")
     capture_file.write_pcap(without, [(0, arp)] * 5)
+    unlike = os.path.join(t.directory, "unlike.pcapng")
+    capture_file.write_pcapng(unlike, [(0, arp)], others=[65535])
     server = target(("127.0.0.1", 9))
     cases = [
         (write(t, "text.pcap", b"this is not a capture, but long enough to be one\n" * 4), "text.pcap"),
         (write(t, "empty.pcap", b""), "empty.pcap"),
         (write(t, "damaged.pcap", content[: len(content) - 20]), "29 packets"),
         (without, "no media"),
+        (unlike, "editcap"),
         (os.path.join(t.directory, "missing.pcap"), "No such file"),
     ]
     for path, words in cases:
@@ -172,6 +176,20 @@ def an_interrupt_keeps_what_was_measured(t):
     process.send_signal(signal.SIGINT)
     result = bench.finish(process)
     equal((result.status, result.out, len(result.err.splitlines())), (INTERRUPTED, "", 1), "an interrupt before anything was measured")
+
+
+@bench.case(timeout=10)
+def an_interrupt_ends_the_wait_for_late_packets(t):
+    bench.alone_on_the_network(t)
+    proxy = udp_proxy.Proxy(t, t.relay().address, {1: "drop"}, range(10**6))
+    options = ["--rate", 500, "--warmup", 0, "--seconds", 0.4, "--drain", 60, "--json"]
+    process = bench.start(t, "flood", *target(proxy.address), "--flows", 1, "--burst", 1, *options)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    result = bench.finish(process, 3)
+    equal((result.status, result.err), (INTERRUPTED, ""), "status and standard error")
+    equal((result.result["interrupted"], result.result["seconds"]), (True, 0.4), "interrupted, and the window")
+    assert result.result["packets"]["lost"] >= 2, result.result["packets"]
 
 
 def read_terminal(number, chunks):

@@ -227,7 +227,7 @@ struct bytes rig_stun(
 	if (channel != 0)
 		stun_build_u32(&b, STUN_ATTR_CHANNEL_NUMBER, (uint32_t)channel << 16);
 	if (peer != NULL)
-		stun_build_xor_addr(&b, STUN_ATTR_XOR_PEER_ADDRESS, peer);
+		stun_build_xor_addr(&b, method == STUN_ALLOCATE ? STUN_ATTR_XOR_RELAYED_ADDRESS : STUN_ATTR_XOR_PEER_ADDRESS, peer);
 	if (class == STUN_ERROR_RESPONSE)
 		stun_build_error_code(&b, STUN_FORBIDDEN, bytes_of_string(""));
 	return stun_build_end(&b);

@@ -54,7 +54,7 @@ struct bytes rig_channel_data(uint16_t channel, uint8_t first, size_t size);
 struct bytes rig_indication(enum stun_method method, const struct addr *peer, uint8_t first, size_t size);
 /* DATA before XOR-PEER-ADDRESS, as some clients write it. */
 struct bytes rig_indication_data_first(enum stun_method method, const struct addr *peer, uint8_t first, size_t size);
-/* With CHANNEL-NUMBER and XOR-PEER-ADDRESS where those are not 0 and NULL. */
+/* With CHANNEL-NUMBER and XOR-PEER-ADDRESS (of Allocate: XOR-RELAYED-ADDRESS) where those are not 0 and NULL. */
 struct bytes rig_stun(
 	enum stun_method method, enum stun_class class, uint8_t transaction, uint16_t channel, const struct addr *peer);
 

@@ -229,6 +229,18 @@ Test(capture, the_other_leg_of_the_relay_is_left_out)
 	rig_done(&c.file);
 }
 
+Test(capture, so_it_is_from_a_relayed_address_that_is_not_the_servers_own)
+{
+	struct call_rig c;
+	call_init(&c, RIG_MICRO, RIG_ETHERNET);
+	struct addr relayed = addr_ipv4(203, 0, 113, 200, 50000), other = addr_with_port(relayed, 50001);
+	call_down(&c, 0, rig_stun(STUN_ALLOCATE, STUN_SUCCESS, 1, 0, &relayed));
+	call_up(&c, 0, rig_channel_data(0x4000, RTP, 100));
+	rig_udp(&c.file, 1000000, &relayed, &c.peer, rig_plain(RTP, 100));
+	rig_udp(&c.file, 2000000, &other, &c.peer, rig_plain(RTP, 90));
+	EXPECT(&c, "0 1 | 0:0>100 2000:1>90");
+}
+
 Test(capture, what_else_there_is_is_left_out_and_counted)
 {
 	struct call_rig c;

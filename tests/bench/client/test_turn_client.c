@@ -432,6 +432,18 @@ Test(turn_client, takes_ten_minutes_where_no_lifetime_is_told)
 	turn_client_done(&b.client);
 }
 
+Test(turn_client, ends_where_an_allocation_is_given_no_lifetime)
+{
+	struct bench b = bench_with(0, 0);
+	must_allocate(&b, 600);
+	b.now_ns += seconds(500);
+	struct fake_message request = must_send(&b, STUN_REFRESH);
+	receive_success(&b, &request, 0);
+	cr_assert_eq(b.client.state, TURN_CLIENT_FAILED);
+	cr_assert_not_null(strstr(b.client.failure.text, "no lifetime (Refresh)"), "%s", b.client.failure.text);
+	turn_client_done(&b.client);
+}
+
 Test(turn_client, says_farewell_once_there_can_be_an_allocation)
 {
 	struct fake_message message;

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -83,6 +84,25 @@ Test(process, both_outputs_go_to_the_log_and_the_program_is_pinned)
 	while (kill(-pid, 0) == 0 && --tries > 0)
 		usleep(10000);
 	cr_expect(errno == ESRCH && tries > 0, "what it started is gone, too");
+}
+
+Test(process, what_puts_itself_into_the_background_is_killed_too)
+{
+	char folder[] = "/tmp/uturn-test-XXXXXX";
+	cr_assert_not_null(mkdtemp(folder));
+	struct failure failure;
+	int ends[2]; /* closed when all who have the writing end are gone */
+	cr_assert_eq(pipe(ends), 0);
+	pid_t pid = start(folder, WORDS("sh", "-c", "setsid sleep 60 & echo started"), NULL, &failure);
+	cr_assert_gt(pid, 0, "%s", failure.text);
+	close(ends[1]);
+	wait_for_log(folder, "started\n");
+	process_kill(pid);
+	char byte;
+	struct pollfd poll_fd = {.fd = ends[0], .events = POLLIN};
+	cr_expect_eq(poll(&poll_fd, 1, 5000), 1, "it still runs");
+	cr_expect_eq(read(ends[0], &byte, 1), 0);
+	close(ends[0]);
 }
 
 Test(process, a_program_that_does_not_exist_is_told_at_once)

@@ -55,3 +55,28 @@ Test(player, each_copy_of_a_call_begins_at_a_place_of_its_own)
 		for (unsigned workers = 1; workers <= calls && workers <= 8; workers++)
 			expect_spread(calls, workers);
 }
+
+/* A rate that nothing can keep: counted without a loop over each of the bursts. */
+Test(player, what_a_flood_leaves_out_counts_inside_the_window_only, .timeout = 5)
+{
+	struct load_plan plan = {.kind = LOAD_FLOOD, .flood = {.flows = 1, .burst = 1, .size = 100, .up = true, .rate_per_s = 1e9}};
+	struct load_control control = {.start_ns = 5 * (uint64_t)LENGTH_NS};
+	atomic_store(&control.window.start_ns, 6 * (uint64_t)LENGTH_NS);
+	atomic_store(&control.window.end_ns, 8 * (uint64_t)LENGTH_NS);
+	struct paths all = {.units = 1, .unit_allocations = 1, .unit_paths = 1};
+	struct worker *w = calloc(1, sizeof *w);
+	cr_assert_not_null(w);
+	w->plan = &plan;
+	w->control = &control;
+	w->paths = &all;
+	w->workers = w->unit_count = 1;
+	cr_assert(players_init(w));
+	players_finish(w, 7 * (uint64_t)LENGTH_NS);
+	cr_expect_eq(tally_read(&w->skipped), LENGTH_NS);
+	players_finish(w, 10 * (uint64_t)LENGTH_NS);
+	cr_expect_eq(tally_read(&w->skipped), 2 * LENGTH_NS);
+	cr_expect_eq(tally_read(&w->tallies[UP].unsent), 2 * LENGTH_NS);
+	schedule_done(&w->schedule);
+	free(w->players);
+	free(w);
+}

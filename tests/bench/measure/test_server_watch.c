@@ -2,7 +2,10 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +48,35 @@ static struct server_sample sample_of(pid_t pid)
 	cpu_set_t cores = all_cores();
 	cr_assert_eq(server_watch_sample(pid, &cores, &sample), 0);
 	return sample;
+}
+
+/* A script that started it stays between. */
+Test(server_watch, tells_what_a_process_has_started, .timeout = 60)
+{
+	int ends[2];
+	cr_assert_eq(pipe(ends), 0);
+	pid_t pid = fork();
+	cr_assert_geq(pid, 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			burn();
+			(void)!write(ends[1], "b", 1);
+		}
+		pause();
+		_exit(0);
+	}
+	char byte;
+	cr_assert_eq(read(ends[0], &byte, 1), 1);
+	struct server_sample sample = sample_of(pid);
+	cr_expect_eq(sample.threads, 2);
+	cr_expect_geq(sample.run_ns, (uint64_t)(BURN_MS - 25) * 1000000, "%.3f ms", (double)sample.run_ns / 1e6);
+	cr_expect_gt(sample.rss_bytes, 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 Test(server_watch, tells_the_run_time_of_all_threads, .timeout = 60)

@@ -28,7 +28,7 @@ Test(document_print, a_flood_reads_as_text)
 	expect_says(result, "990 packets, 495/s, 4.8 Mbit/s of payload");
 	expect_says(result, "10 packets, 1.00 %");
 	expect_says(result, "3 duplicated, 4 reordered, 5 corrupted, 6 stale\n");
-	expect_says(result, "7 packets: the loader's own sockets were full\n");
+	expect_says(result, "7 packets: the loader's own sockets were full, or it was behind its schedule\n");
 	expect_says(result, "p50          p90          p99        p99.9          max\n");
 	expect_says(result, "990.0 us\n");
 	expect_says(result, "run time   1000 ns per delivered packet");
@@ -47,7 +47,7 @@ Test(document_print, a_loader_bound_or_interrupted_run_is_marked)
 {
 	json_t *result = flood_json();
 	json_object_set_new(result, "loader_bound", json_true());
-	expect_says(result, "LOADER-BOUND: the loader's own cores were full. This is the loader's limit, not the server's.\n");
+	expect_says(result, "LOADER-BOUND: the loader had its own cores full. This is the loader's limit, not the server's.\n");
 	json_object_set_new(result, "interrupted", json_true());
 	expect_says(result, "INTERRUPTED");
 	json_decref(result);
