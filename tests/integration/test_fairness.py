@@ -1,5 +1,6 @@
 """One client, peer or stranger that floods costs another call no packet."""
 
+import functools
 import struct
 import threading
 import time
@@ -10,6 +11,7 @@ from harness import case, equal
 SECONDS = 1
 NICE = 10  # the flooders stand for other machines, which take none of the relay's processor time
 LEAST = 50_000  # datagrams that make a flood
+STALL_S = 0.02  # a listener's queue is full sooner than that, and no work of the relay takes as long
 PACKETS_PER_SECOND = 50
 
 
@@ -66,15 +68,36 @@ class Victim:
         return sent, sorted(self.missing)
 
 
+class Stalled(AssertionError):
+    """The relay did not run for longer than any queue in front of it holds: nobody's loss."""
+
+
+def again_when_stalled(function):
+    """A shared machine may take the relay's core away once. Twice in a row it is the relay."""
+
+    @functools.wraps(function)
+    def run(t):
+        try:
+            function(t)
+        except Stalled as stalled:
+            print(stalled)
+            function(t)
+
+    return run
+
+
 def check(t, relay, victim, what, floods, least):
     sent, missing = victim.during(floods)
     print(f"{what}: {sent} datagrams, the victim's {2 * victim.sent} packets took at most {victim.slowest * 1000:.1f} ms")
     assert sent > least, f"{what}: only {sent} datagrams, which is no flood"
     dropped = relay.metrics()["uturn_kernel_drops_total"]
+    if missing and victim.slowest > STALL_S:
+        raise Stalled(f"{what}: a packet took {victim.slowest * 1000:.1f} ms, so the machine kept the relay from running; {len(missing)} lost")
     equal(missing, [], f"{what}: of another call's {2 * victim.sent} packets these were lost (kernel's drops: {dropped})")
 
 
-@case(alone=True, timeout=15)
+@case(alone=True, timeout=20)
+@again_when_stalled
 def a_flood_through_an_allocation(t):
     relay = t.relay()
     client, _, address = t.call(relay)
@@ -85,7 +108,8 @@ def a_flood_through_an_allocation(t):
     check(t, relay, victim, "a flood through an allocation", floods, LEAST)
 
 
-@case(alone=True, timeout=15)
+@case(alone=True, timeout=20)
+@again_when_stalled
 def a_segmented_flood_through_an_allocation(t):
     relay = t.relay()
     client, _, address = t.call(relay)
@@ -96,7 +120,8 @@ def a_segmented_flood_through_an_allocation(t):
     check(t, relay, victim, "a segmented flood through an allocation", floods, LEAST)
 
 
-@case(alone=True, timeout=15)
+@case(alone=True, timeout=20)
+@again_when_stalled
 def a_flood_of_a_relay_port_by_strangers(t):
     relay = t.relay()
     attacked, _, _ = t.call(relay)
@@ -106,7 +131,8 @@ def a_flood_of_a_relay_port_by_strangers(t):
     check(t, relay, victim, "a flood of a relay port by strangers", floods, LEAST)
 
 
-@case(alone=True, timeout=15)
+@case(alone=True, timeout=20)
+@again_when_stalled
 def a_flood_of_unauthenticated_requests(t):
     relay = t.relay()
     victim = Victim(t, relay)
@@ -116,7 +142,8 @@ def a_flood_of_unauthenticated_requests(t):
     check(t, relay, victim, "a flood of unauthenticated requests", floods, LEAST)
 
 
-@case(alone=True, timeout=15)
+@case(alone=True, timeout=20)
+@again_when_stalled
 def a_flood_of_empty_datagrams(t):
     relay = t.relay()
     attacked, _, _ = t.call(relay)
