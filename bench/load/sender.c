@@ -95,12 +95,6 @@ void sender_add(struct sender *s, struct path *path, size_t size, bool indicatio
 	s->packet_count++;
 }
 
-void sender_cut(struct sender *s)
-{
-	if (s->message_count > 0)
-		s->messages[s->message_count - 1].closed = true;
-}
-
 /* A message of one segment goes without the option: some kernels refuse it there. */
 static void finish_messages(struct sender *s)
 {

@@ -78,9 +78,6 @@ static inline bool sender_full(const struct sender *s)
 /* The next packet of a path in the sender's direction. due_ns: when it should leave; 0 where there is no such time. */
 void sender_add(struct sender *s, struct path *path, size_t size, bool indication, uint64_t due_ns);
 
-/* What follows does not join the same message. */
-void sender_cut(struct sender *s);
-
 /* Sends what waits. What the socket does not take is counted as unsent; its numbers are used up all the same. */
 void sender_flush(struct sender *s);
 
