@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "cli/call.h"
 #include "cli/commands.h"
+#include "cli/measure.h"
 #include "report/document.h"
 
 static const struct argp_option attack_options[] = {
@@ -84,13 +84,7 @@ static bool measure(struct session *s, const struct call *call)
 
 static int execute(const struct run *run)
 {
-	struct session s;
-	struct call call = {0};
-	bool captured = run->options.argument_count > 0;
-	bool good = session_begin(&s, run) && (!captured || call_read(&run->options, &call, &s.failure)) &&
-		    measure(&s, captured ? &call : NULL);
-	call_done(&call);
-	return session_end(&s, good);
+	return measure_execute(run, measure);
 }
 
 const struct command command_attack = {

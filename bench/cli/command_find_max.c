@@ -1,5 +1,5 @@
-#include "cli/call.h"
 #include "cli/commands.h"
+#include "cli/measure.h"
 #include "compare/find_max.h"
 
 static const struct argp_option bound_options[] = {
@@ -74,13 +74,7 @@ static bool measure(struct session *s, const struct call *call)
 
 static int execute(const struct run *run)
 {
-	struct session s;
-	struct call call = {0};
-	bool captured = run->options.argument_count > 0;
-	bool good = session_begin(&s, run) && (!captured || call_read(&run->options, &call, &s.failure)) &&
-		    measure(&s, captured ? &call : NULL);
-	call_done(&call);
-	return session_end(&s, good);
+	return measure_execute(run, measure);
 }
 
 const struct command command_find_max = {

@@ -27,8 +27,7 @@ static const struct argp argp = {NULL, options_parse_root, NULL, documentation, 
 
 static int execute(const struct run *run)
 {
-	struct session s;
-	return session_end(&s, session_begin(&s, run) && load_measure(&s, NULL));
+	return measure_execute(run, load_measure);
 }
 
 const struct command command_flood = {

@@ -1,4 +1,3 @@
-#include "cli/call.h"
 #include "cli/commands.h"
 #include "cli/measure.h"
 
@@ -31,11 +30,7 @@ static const struct argp argp = {NULL, options_parse_root, "CAPTURE...", documen
 
 static int execute(const struct run *run)
 {
-	struct session s;
-	struct call call = {0};
-	bool good = session_begin(&s, run) && call_read(&run->options, &call, &s.failure) && load_measure(&s, &call);
-	call_done(&call);
-	return session_end(&s, good);
+	return measure_execute(run, load_measure);
 }
 
 const struct command command_replay = {

@@ -18,3 +18,14 @@ bool load_measure(struct session *s, const struct call *call)
 	free(result);
 	return good;
 }
+
+int measure_execute(const struct run *run, measure_fn *measure)
+{
+	struct session s;
+	struct call call = {0};
+	bool captured = run->options.argument_count > 0;
+	bool good = session_begin(&s, run) && (!captured || call_read(&run->options, &call, &s.failure)) &&
+		    measure(&s, captured ? &call : NULL);
+	call_done(&call);
+	return session_end(&s, good);
+}
