@@ -142,6 +142,9 @@ static void add_packets(struct trains *t, struct train *train, const struct depa
 
 static unsigned segments_that_fit(const struct train *train, size_t size, unsigned wanted)
 {
+	/* The train was chosen because one fits: no division for single packets. */
+	if (wanted == 1)
+		return 1;
 	unsigned segments = TRAIN_SEGMENTS_MAX - train->segments;
 	unsigned room = size == 0 ? 1 : (TRAIN_BYTES_MAX - train->bytes) / (unsigned)size;
 	/* A packet too large for any train leaves alone, and is refused by the kernel. */

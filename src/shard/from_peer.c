@@ -10,7 +10,8 @@
  * same: each has a transaction ID of its own (RFC 8489 Section 5). */
 static unsigned segments_alike(const struct shard *shard, const struct received *received, size_t offset, struct bytes datagram)
 {
-	if (shard->out.forward.header_size != CHANNEL_DATA_HEADER_SIZE || datagram.size == 0)
+	/* Most are single packets: no division for those. */
+	if (offset + datagram.size >= received->data.size || shard->out.forward.header_size != CHANNEL_DATA_HEADER_SIZE)
 		return 0;
 	return (unsigned)((received->data.size - offset) / datagram.size) - 1;
 }
