@@ -1,5 +1,5 @@
 /*
- * engine - moves datagrams between many sockets and one thread: io_uring or epoll behind one interface.
+ * engine - moves datagrams and streams between many sockets and one thread: io_uring or epoll behind one interface.
  *
  * One turn of the loop is one call of engine_turn: it sends what was appended since the last one, gives back the buffers of the
  * last batch, waits, and returns a new batch. With io_uring that is one system call.
@@ -12,23 +12,40 @@
  * Buffers: a received packet lies in the engine's memory until the next engine_turn; departures may point into it.
  * Fairness: a bounded number of packets per socket and turn, so that no socket starves another.
  * Order:    packets from one socket to one destination leave in the order of engine_send.
+ * Streams:  what arrives comes in pieces of the batch like datagrams; what leaves is sent at once by engine_stream_send, which says
+ *           how much the kernel took. Queues are the caller's.
  * Limits:   an address has no interface, so link-local IPv6 clients and peers (fe80::/10) are received from, but not reached.
  * Threads:  all calls from the thread that opened the engine, except engine_wake.
  */
 #ifndef UTURN_IO_ENGINE_H
 #define UTURN_IO_ENGINE_H
 
+#include <sys/types.h>
+
 #include "base/counter.h"
 #include "io/train.h"
 
 enum engine_kind { ENGINE_AUTO, ENGINE_IO_URING, ENGINE_EPOLL };
 
-enum socket_kind { SOCKET_LISTENER, SOCKET_RELAY, SOCKET_KINDS };
+enum socket_kind {
+	SOCKET_LISTENER, /* UDP, of clients */
+	SOCKET_RELAY,    /* UDP, of peers */
+	SOCKET_ACCEPTOR, /* TCP, listening */
+	SOCKET_STREAM,   /* a TCP connection */
+	SOCKET_KINDS
+};
 
 enum { ENGINE_REASON_SIZE = 160, RECEIVE_BATCH_MAX = 512 };
 
-/* One datagram, or several of one sender that the kernel has glued together (UDP_GRO): all segment_size long, the last may be
- * shorter. */
+enum received_kind {
+	RECEIVED_DATAGRAM,   /* one, or several of one sender that the kernel has glued together (UDP_GRO): all segment_size long, the
+	                        last may be shorter */
+	RECEIVED_STREAM,     /* a piece of a stream: `data`, which may be written to */
+	RECEIVED_END,        /* the stream has ended (`value` 0) or failed (`value`: errno); nothing more comes from this socket */
+	RECEIVED_CONNECTION, /* `value` is the descriptor of an accepted connection: non-blocking, the caller's from now on */
+	RECEIVED_WRITABLE,   /* as asked for by engine_await_writable */
+};
+
 struct received {
 	struct bytes data;
 	struct addr from;
@@ -38,6 +55,8 @@ struct received {
 	uint16_t segment_size; /* == data.size when there is one segment (0 for an empty datagram) */
 	uint8_t tos;
 	uint8_t headroom; /* bytes in front of data that may be overwritten (at least 64) */
+	uint8_t kind;     /* enum received_kind; the address fields are a datagram's */
+	int32_t value;
 };
 
 struct engine;
@@ -56,7 +75,7 @@ void engine_close(struct engine *engine); /* NULL is fine. Closes all sockets. *
 enum engine_kind engine_kind(const struct engine *engine);
 const char *engine_name(enum engine_kind kind); /* "io_uring", "epoll", "auto" */
 
-/* Starts to receive on a bound UDP socket, which belongs to the engine from now on (also on failure). The number is the engine's;
+/* Starts to receive on a bound UDP socket, to accept on a listening one, or to receive from a connection; the socket belongs to the engine from now on (also on failure). The number is the engine's;
  * it is reused after engine_remove, and no packet of the old socket is ever reported under it. -ENOSPC: sockets_max. */
 int engine_add(struct engine *engine, int fd, enum socket_kind kind, uint64_t tag, uint32_t *ret_socket)
 	__attribute__((warn_unused_result));
@@ -68,6 +87,13 @@ int engine_take(struct engine *engine, uint32_t socket);
 /* Appends to a train; flushes first when there is no room. Never blocks, never queues beyond this turn: what a socket does not take
  * is a counted drop. */
 void engine_send(struct engine *engine, const struct departure *departure);
+
+/* Sends a piece of a stream, at once. Returns how many of the bytes the kernel took (0: its buffer is full), or a negative errno: the
+ * connection is of no use any more. */
+ssize_t engine_stream_send(struct engine *engine, uint32_t socket, struct bytes data);
+
+/* Reports RECEIVED_WRITABLE once, as soon as the kernel takes more from this connection (or it has failed). */
+void engine_await_writable(struct engine *engine, uint32_t socket);
 
 /* Hands everything appended so far to the kernel: memory that departures point to may be reused. The received batch stays valid. */
 void engine_flush(struct engine *engine);
@@ -88,6 +114,7 @@ struct engine_counters {
 	counter send_unreachable;       /* packets dropped: no route, refused by a firewall */
 	counter send_other;             /* packets dropped: any other error */
 	counter trains_split;           /* trains that left as single packets: EMSGSIZE, EINVAL, EIO */
+	counter stream_sends, stream_sent_bytes;
 	counter receive_truncated;
 	counter receive_errors;         /* errors on a socket, ICMP's among them */
 	counter kernel_drops[SOCKET_KINDS]; /* SO_RXQ_OVFL: the socket's receive buffer was full */

@@ -18,6 +18,7 @@ enum { EVENTS_MAX = 128, SEND_RUN_MAX = 64 };
 struct epoll_engine {
 	struct engine engine; /* first: a pointer to one is a pointer to the other */
 	int epoll_fd;
+	int spare_fd; /* see refuse_connection */
 	unsigned event_next, event_count; /* events that were reported and not yet looked at */
 	struct epoll_event events[EVENTS_MAX];
 
@@ -33,13 +34,24 @@ static struct epoll_engine *epoll_of(struct engine *engine)
 	return (struct epoll_engine *)engine;
 }
 
-static int epoll_add(struct engine *engine, uint32_t socket)
+static int control(struct engine *engine, uint32_t socket, int operation, uint32_t events)
 {
 	struct epoll_event event = {
-		.events = EPOLLIN,
+		.events = events,
 		.data.u64 = (uint64_t)pool_generation(&engine->sockets, socket) << 32 | socket,
 	};
-	return epoll_ctl(epoll_of(engine)->epoll_fd, EPOLL_CTL_ADD, engine_socket(engine, socket)->fd, &event) < 0 ? -errno : 0;
+	return epoll_ctl(epoll_of(engine)->epoll_fd, operation, engine_socket(engine, socket)->fd, &event) < 0 ? -errno : 0;
+}
+
+static int epoll_add(struct engine *engine, uint32_t socket)
+{
+	return control(engine, socket, EPOLL_CTL_ADD, EPOLLIN);
+}
+
+static void epoll_await_writable(struct engine *engine, uint32_t socket)
+{
+	counter_add(&engine->counters.system_calls, 1);
+	control(engine, socket, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
 }
 
 static void epoll_stop(struct engine *engine, uint32_t socket)
@@ -162,6 +174,56 @@ static void on_socket_error(struct epoll_engine *e, const struct engine_socket *
 	counter_add(&e->engine.counters.system_calls, 1);
 }
 
+/* One piece a turn: what is left is reported again. */
+static void receive_stream(struct epoll_engine *e, uint32_t socket)
+{
+	struct engine *engine = &e->engine;
+	unsigned slot = e->slots_ready - 1;
+	counter_add(&engine->counters.system_calls, 1);
+	ssize_t got = recv(engine_socket(engine, socket)->fd, e->slot_iov[slot].iov_base, e->slot_iov[slot].iov_len, MSG_DONTWAIT);
+	if (got > 0) {
+		engine_deliver_stream(engine, socket, e->slot_buffers[slot], (size_t)got);
+		e->slots_ready = slot;
+		fill_slots(e);
+	} else if (got == 0) {
+		engine_deliver_event(engine, socket, RECEIVED_END, 0);
+	} else if (errno != EAGAIN && errno != EINTR) {
+		engine_deliver_event(engine, socket, RECEIVED_END, errno);
+	}
+	/* A stream that has ended stays readable; there is nothing to be heard of it any more. */
+	if (engine_socket(engine, socket)->ended)
+		epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, engine_socket(engine, socket)->fd, NULL);
+}
+
+/* Without a descriptor left the connection would stay in the queue and be reported for ever: it is taken with the spare one, and
+ * refused. */
+static void refuse_connection(struct epoll_engine *e, uint32_t socket)
+{
+	close(e->spare_fd);
+	int fd = accept4(engine_socket(&e->engine, socket)->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	e->spare_fd = dup(e->engine.wake_fd);
+}
+
+static void accept_connections(struct epoll_engine *e, uint32_t socket, unsigned wanted)
+{
+	struct engine *engine = &e->engine;
+	for (unsigned i = 0; i < wanted; i++) {
+		counter_add(&engine->counters.system_calls, 1);
+		int fd = accept4(engine_socket(engine, socket)->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0) {
+			if (errno == EAGAIN || errno == EINTR)
+				return;
+			counter_add(&engine->counters.receive_errors, 1);
+			if (errno == EMFILE || errno == ENFILE)
+				refuse_connection(e, socket);
+			return;
+		}
+		engine_deliver_event(engine, socket, RECEIVED_CONNECTION, fd);
+	}
+}
+
 /* True when the socket was looked at; false when there is no room for what it may hold. */
 static bool receive(struct epoll_engine *e, uint32_t socket)
 {
@@ -172,6 +234,14 @@ static bool receive(struct epoll_engine *e, uint32_t socket)
 	if (e->slots_ready == 0 || room == 0)
 		return false;
 	unsigned wanted = e->slots_ready < room ? e->slots_ready : room;
+	if (engine_socket(engine, socket)->kind == SOCKET_STREAM) {
+		receive_stream(e, socket);
+		return true;
+	}
+	if (engine_socket(engine, socket)->kind == SOCKET_ACCEPTOR) {
+		accept_connections(e, socket, wanted);
+		return true;
+	}
 	counter_add(&engine->counters.system_calls, 1);
 	int got = recvmmsg(engine_socket(engine, socket)->fd, e->slots, wanted, MSG_DONTWAIT, NULL);
 	if (got < 0) {
@@ -195,6 +265,23 @@ static void on_wake(struct epoll_engine *e)
 	(void)got;
 }
 
+static bool on_stream_event(struct epoll_engine *e, uint32_t socket, uint32_t events)
+{
+	struct engine *engine = &e->engine;
+	struct engine_socket *s = engine_socket(engine, socket);
+	if (s->ended)
+		return true;
+	if (s->awaits_writable && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
+		if (engine->batch_count == RECEIVE_BATCH_MAX)
+			return false;
+		s->awaits_writable = false;
+		counter_add(&engine->counters.system_calls, 1);
+		control(engine, socket, EPOLL_CTL_MOD, EPOLLIN);
+		engine_deliver_event(engine, socket, RECEIVED_WRITABLE, 0);
+	}
+	return (events & ~(uint32_t)EPOLLOUT) == 0 || receive(e, socket);
+}
+
 static bool on_event(struct epoll_engine *e, const struct epoll_event *event)
 {
 	if (event->data.u64 == EVENT_WAKE) {
@@ -206,6 +293,8 @@ static bool on_event(struct epoll_engine *e, const struct epoll_event *event)
 	/* Removed since it was reported. */
 	if (s->state != SOCKET_OPEN || pool_generation(&e->engine.sockets, socket) != event->data.u64 >> 32)
 		return true;
+	if (s->kind == SOCKET_STREAM)
+		return on_stream_event(e, socket, event->events);
 	if (event->events & EPOLLERR)
 		on_socket_error(e, s);
 	return receive(e, socket);
@@ -263,6 +352,8 @@ static void epoll_close(struct engine *engine)
 {
 	if (epoll_of(engine)->epoll_fd >= 0)
 		close(epoll_of(engine)->epoll_fd);
+	if (epoll_of(engine)->spare_fd >= 0)
+		close(epoll_of(engine)->spare_fd);
 	engine_done(engine);
 }
 
@@ -271,6 +362,7 @@ static const struct engine_ops epoll_ops = {
 	.close = epoll_close,
 	.add = epoll_add,
 	.stop = epoll_stop,
+	.await_writable = epoll_await_writable,
 	.release = epoll_release,
 	.flush = epoll_flush,
 	.turn = epoll_turn,
@@ -291,7 +383,7 @@ int epoll_open(const struct engine_params *params, struct engine **ret_engine, c
 		return -ENOMEM;
 	}
 	struct engine *engine = &e->engine;
-	e->epoll_fd = -1;
+	e->epoll_fd = e->spare_fd = -1;
 	int error = engine_init(engine, &epoll_ops, params);
 	if (error < 0)
 		return refuse(e, "allocating the buffers", error, ret_reason);
@@ -301,6 +393,7 @@ int epoll_open(const struct engine_params *params, struct engine **ret_engine, c
 	engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (engine->wake_fd < 0)
 		return refuse(e, "eventfd", -errno, ret_reason);
+	e->spare_fd = dup(engine->wake_fd);
 	/* Of this thread: what lets packets gather must not be rounded up to the usual 50 us more. */
 	prctl(PR_SET_TIMERSLACK, 1000UL);
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = EVENT_WAKE};

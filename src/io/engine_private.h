@@ -24,6 +24,7 @@ enum {
 };
 
 #define SOCKET_NONE UINT32_MAX
+#define BUFFER_NONE UINT16_MAX
 
 enum socket_state { SOCKET_FREE, SOCKET_OPEN, SOCKET_CLOSING };
 
@@ -33,7 +34,9 @@ struct engine_socket {
 	uint8_t state;
 	uint8_t kind;
 	uint8_t family;
-	bool dont_fragment; /* as the kernel's option stands now */
+	bool dont_fragment;   /* as the kernel's option stands now */
+	bool awaits_writable; /* a report is asked for */
+	bool ended;           /* a stream's: RECEIVED_END was reported */
 	uint32_t drops;     /* SO_RXQ_OVFL as last seen */
 	uint32_t next;      /* in the one queue that holds it */
 
@@ -59,6 +62,8 @@ struct engine_ops {
 	/* Receive nothing more from a socket that is SOCKET_CLOSING; pushes it to `closing`, at once or when the receive has ended.
 	 * */
 	void (*stop)(struct engine *engine, uint32_t socket);
+	/* See engine_await_writable. */
+	void (*await_writable)(struct engine *engine, uint32_t socket);
 	/* The slot is about to be reused. */
 	void (*release)(struct engine *engine, uint32_t socket);
 	/* Hands all trains to the kernel and forgets them. False: the kernel took none or not all of them now. */
@@ -83,7 +88,7 @@ struct engine {
 	unsigned batch_count;
 	uint64_t batch_bytes; /* of payload */
 	struct received batch[RECEIVE_BATCH_MAX];
-	uint16_t batch_buffers[RECEIVE_BATCH_MAX];
+	uint16_t batch_buffers[RECEIVE_BATCH_MAX]; /* BUFFER_NONE: an event that needs none */
 
 	/* Since the last flush, not yet in the counters: a failed train is taken out again. */
 	uint64_t pending_packets, pending_bytes, pending_trains, pending_segments;
@@ -122,6 +127,10 @@ void socket_queue_drop(struct engine *engine, struct socket_queue *queue, uint32
 /* A message of `payload_size` bytes lies in `buffer`. Adds it to the batch; false, and the buffer is free again, if it is unusable.
  * */
 bool engine_deliver(struct engine *engine, uint32_t socket, uint16_t buffer, size_t control_size, size_t payload_size, int flags);
+/* A piece of a stream lies in `buffer`; BUFFER_PAYLOAD bytes in front of it are ours. */
+void engine_deliver_stream(struct engine *engine, uint32_t socket, uint16_t buffer, size_t size);
+/* RECEIVED_END, RECEIVED_CONNECTION, RECEIVED_WRITABLE. There must be room in the batch. */
+void engine_deliver_event(struct engine *engine, uint32_t socket, enum received_kind kind, int value);
 /* The batch was used up. Its buffers are free. */
 void engine_recycle(struct engine *engine);
 /* Whether memory that large aggregates have touched should go back now: none came for a while. */

@@ -52,15 +52,46 @@ bool engine_deliver(struct engine *engine, uint32_t socket, uint16_t buffer, siz
 	received->segment_size = aggregate ? control.segment_size : (uint16_t)payload_size;
 	received->tos = control.tos;
 	received->headroom = BUFFER_PAYLOAD;
+	received->kind = RECEIVED_DATAGRAM;
 	engine->batch_buffers[engine->batch_count++] = buffer;
 	count_received(engine, s, received, control.drops);
 	return true;
 }
 
+static struct received *add_to_batch(struct engine *engine, uint32_t socket, uint16_t buffer, enum received_kind kind)
+{
+	assert(engine->batch_count < RECEIVE_BATCH_MAX);
+	struct received *received = &engine->batch[engine->batch_count];
+	engine->batch_buffers[engine->batch_count++] = buffer;
+	*received = (struct received){.tag = engine_socket(engine, socket)->tag, .socket = socket, .kind = (uint8_t)kind};
+	return received;
+}
+
+void engine_deliver_stream(struct engine *engine, uint32_t socket, uint16_t buffer, size_t size)
+{
+	if (receive_buffers_touched(&engine->buffers, buffer, size))
+		engine->large_ns = engine->now_ns;
+	struct received *received = add_to_batch(engine, socket, buffer, RECEIVED_STREAM);
+	received->data = bytes_of(receive_buffer_at(&engine->buffers, buffer) + BUFFER_PAYLOAD, size);
+	received->headroom = BUFFER_PAYLOAD;
+	engine->batch_bytes += size;
+	counter_add(&engine->counters.received_packets[SOCKET_STREAM], 1);
+}
+
+void engine_deliver_event(struct engine *engine, uint32_t socket, enum received_kind kind, int value)
+{
+	add_to_batch(engine, socket, BUFFER_NONE, kind)->value = value;
+	if (kind == RECEIVED_END)
+		engine_socket(engine, socket)->ended = true;
+	else if (kind == RECEIVED_CONNECTION)
+		counter_add(&engine->counters.received_packets[SOCKET_ACCEPTOR], 1);
+}
+
 void engine_recycle(struct engine *engine)
 {
 	for (unsigned i = 0; i < engine->batch_count; i++)
-		receive_buffers_give(&engine->buffers, engine->batch_buffers[i]);
+		if (engine->batch_buffers[i] != BUFFER_NONE)
+			receive_buffers_give(&engine->buffers, engine->batch_buffers[i]);
 	engine->batch_count = 0;
 	engine->batch_bytes = 0;
 }

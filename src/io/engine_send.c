@@ -114,3 +114,24 @@ void engine_send_failed(struct engine *engine, struct train *train, int error)
 	if (send_singly(engine, train))
 		routes_learn_failure(&engine->routes, train, error, engine->now_ns);
 }
+
+ssize_t engine_stream_send(struct engine *engine, uint32_t socket, struct bytes data)
+{
+	counter_add(&engine->counters.system_calls, 1);
+	ssize_t sent = send(engine_socket(engine, socket)->fd, data.data, data.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0)
+		return errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM ? 0 : -errno;
+	gather_sent(&engine->gather, 1);
+	counter_add(&engine->counters.stream_sends, 1);
+	counter_add(&engine->counters.stream_sent_bytes, (uint64_t)sent);
+	return sent;
+}
+
+void engine_await_writable(struct engine *engine, uint32_t socket)
+{
+	struct engine_socket *s = engine_socket(engine, socket);
+	if (s->awaits_writable || s->ended)
+		return;
+	s->awaits_writable = true;
+	engine->ops->await_writable(engine, socket);
+}

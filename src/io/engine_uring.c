@@ -71,6 +71,7 @@ static const struct engine_ops uring_ops = {
 	.close = uring_close,
 	.add = uring_add,
 	.stop = uring_stop,
+	.await_writable = uring_await_writable,
 	.release = uring_release,
 	.flush = uring_flush,
 	.turn = uring_turn,

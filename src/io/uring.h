@@ -1,9 +1,11 @@
 /*
- * uring - the io_uring engine, in four parts: ring.c makes and breaks the ring, uring_receive.c arms receives and reads
- * completions, uring_send.c turns trains into submissions, engine_uring.c is the turn that ties them together.
+ * uring - the io_uring engine, in five parts: ring.c makes and breaks the ring, uring_receive.c arms receives and reads
+ * completions, uring_stream.c is what connections need besides, uring_send.c turns trains into submissions, engine_uring.c is the
+ * turn that ties them together.
  *
  * Receives: one multishot recvmsg a socket, which takes a buffer of the one provided group for each message. It ends on any error,
- * on a want of buffers and on an empty datagram, and is then armed again by the next turn.
+ * on a want of buffers and on an empty datagram, and is then armed again by the next turn. Connections are received from in the same
+ * way; listening sockets have a multishot accept instead.
  * Sends:    with MSG_DONTWAIT, so they are done, one way or the other, when the submission returns, and the memory they were made
  * from is free. A completion is posted for a failed one only.
  * Descriptors: sends name a socket by its slot in the ring's own table (direct descriptors). A receive is armed once and lives
@@ -19,7 +21,14 @@
 
 enum { SUBMISSIONS = 1024, BUFFER_GROUP = 0 };
 
-enum completion_kind { COMPLETION_NONE, COMPLETION_RECEIVE, COMPLETION_SEND, COMPLETION_CANCEL, COMPLETION_WAKE };
+enum completion_kind {
+	COMPLETION_NONE,
+	COMPLETION_RECEIVE, /* accepted connections too */
+	COMPLETION_SEND,
+	COMPLETION_CANCEL,
+	COMPLETION_WAKE,
+	COMPLETION_WRITABLE
+};
 
 struct uring {
 	struct engine engine; /* first: a pointer to one is a pointer to the other */
@@ -81,6 +90,14 @@ void uring_stop(struct engine *engine, uint32_t socket);
 void uring_cancel(struct uring *u);
 uint64_t uring_arm_wait_ns(const struct uring *u, uint64_t wait_ns); /* bounded by the next delayed arming */
 void uring_collect(struct uring *u);
+
+/* uring_stream.c */
+void uring_await_writable(struct engine *engine, uint32_t socket);
+void uring_forget_writable(struct uring *u, uint32_t socket); /* before the socket is stopped */
+void uring_on_writable(struct uring *u, uint64_t tag);
+void uring_on_accepted(struct uring *u, uint32_t socket, int fd);
+void uring_on_piece(struct uring *u, uint32_t socket, uint16_t buffer, unsigned size);
+void uring_on_stream_ended(struct uring *u, uint32_t socket, int result); /* its receive, for whatever reason */
 
 /* uring_send.c */
 void uring_emit(struct uring *u);

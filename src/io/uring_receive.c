@@ -55,7 +55,7 @@ static void queue_arm(struct uring *u, uint32_t socket)
 		socket_queue_push_front(&u->engine, &u->arm, socket);
 }
 
-static void queue_arm_after_failure(struct uring *u, uint32_t socket)
+static void queue_arm_after_failure(struct uring *u, uint32_t socket, int result)
 {
 	struct engine_socket *s = engine_socket(&u->engine, socket);
 	uint64_t now_ns = u->engine.now_ns;
@@ -63,7 +63,9 @@ static void queue_arm_after_failure(struct uring *u, uint32_t socket)
 		s->failures_since_ns = now_ns;
 		s->failures = 0;
 	}
-	if (++s->failures <= FAILURES_MAX) {
+	/* Descriptors that have run out do not come back at once. */
+	bool hopeless = result == -EMFILE || result == -ENFILE;
+	if (++s->failures <= FAILURES_MAX && !hopeless) {
 		queue_arm(u, socket);
 		return;
 	}
@@ -95,11 +97,15 @@ static bool arm_socket(struct uring *u, uint32_t socket)
 	struct io_uring_sqe *entry = ring_entry(u);
 	if (entry == NULL)
 		return false;
-	io_uring_prep_recvmsg_multishot(entry, s->fd, &u->receive_header, 0);
-	if (s->poll_first)
-		entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
-	entry->flags |= IOSQE_BUFFER_SELECT;
-	entry->buf_group = BUFFER_GROUP;
+	if (s->kind == SOCKET_ACCEPTOR) {
+		io_uring_prep_multishot_accept(entry, s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	} else {
+		io_uring_prep_recvmsg_multishot(entry, s->fd, &u->receive_header, 0);
+		if (s->poll_first)
+			entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
+		entry->flags |= IOSQE_BUFFER_SELECT;
+		entry->buf_group = BUFFER_GROUP;
+	}
 	entry->user_data = completion_tag(COMPLETION_RECEIVE, pool_generation(&u->engine.sockets, socket), socket);
 	s->armed = true;
 	s->queued = false;
@@ -134,6 +140,8 @@ void uring_stop(struct engine *engine, uint32_t socket)
 {
 	struct uring *u = uring_of(engine);
 	struct engine_socket *s = engine_socket(engine, socket);
+	if (s->awaits_writable)
+		uring_forget_writable(u, socket);
 	if (s->queued) {
 		socket_queue_drop(engine, &u->arm, socket);
 		socket_queue_drop(engine, &u->delayed, socket);
@@ -165,13 +173,15 @@ static void on_receive_ended(struct uring *u, uint32_t socket, int result)
 		socket_queue_push(&u->engine, &u->engine.closing, socket);
 		return;
 	}
+	if (s->ended)
+		return;
 	counter_add(&u->engine.counters.rearms, 1);
 	if (result == -ENOBUFS) {
 		on_shortage(u);
 		queue_arm(u, socket);
 	} else if (result < 0) {
 		counter_add(&u->engine.counters.receive_errors, 1);
-		queue_arm_after_failure(u, socket);
+		queue_arm_after_failure(u, socket, result);
 	} else {
 		queue_arm(u, socket); /* an empty datagram, or no room for completions */
 	}
@@ -183,6 +193,10 @@ static void on_message(struct uring *u, uint32_t socket, uint16_t buffer, unsign
 	struct io_uring_recvmsg_out out;
 	if (s->state != SOCKET_OPEN || result < BUFFER_PAYLOAD) {
 		receive_buffers_give(&u->engine.buffers, buffer);
+		return;
+	}
+	if (s->kind == SOCKET_STREAM) {
+		uring_on_piece(u, socket, buffer, result - BUFFER_PAYLOAD);
 		return;
 	}
 	memcpy(&out, receive_buffer_at(&u->engine.buffers, buffer), sizeof out);
@@ -205,8 +219,15 @@ static void on_receive(struct uring *u, const struct io_uring_cqe *completion)
 		uint16_t buffer = (uint16_t)(completion->flags >> IORING_CQE_BUFFER_SHIFT);
 		on_message(u, socket, buffer, completion->res > 0 && !stale ? (unsigned)completion->res : 0);
 	}
-	if (!(completion->flags & IORING_CQE_F_MORE) && !stale)
-		on_receive_ended(u, socket, completion->res);
+	if (stale)
+		return;
+	if (engine_socket(&u->engine, socket)->kind == SOCKET_ACCEPTOR && completion->res >= 0)
+		uring_on_accepted(u, socket, completion->res);
+	if (completion->flags & IORING_CQE_F_MORE)
+		return;
+	if (engine_socket(&u->engine, socket)->kind == SOCKET_STREAM)
+		uring_on_stream_ended(u, socket, completion->res);
+	on_receive_ended(u, socket, completion->res);
 }
 
 static void on_completion(struct uring *u, const struct io_uring_cqe *completion)
@@ -217,6 +238,9 @@ static void on_completion(struct uring *u, const struct io_uring_cqe *completion
 		break;
 	case COMPLETION_WAKE:
 		u->wake_armed = false;
+		break;
+	case COMPLETION_WRITABLE:
+		uring_on_writable(u, completion->user_data);
 		break;
 	case COMPLETION_SEND:
 		/* Too late to say what it carried: the ring had overflowed. */

@@ -5,11 +5,12 @@ LAYERS = {
     "base": {"base"},
     "wire": {"base", "wire"},
     "crypto": {"base", "wire", "crypto"},
+    "tls": {"base", "wire", "crypto", "tls"},
     "turn": {"base", "wire", "crypto", "turn"},
     "io": {"base", "io"},
-    "shard": {"base", "wire", "crypto", "turn", "io", "shard"},
+    "shard": {"base", "wire", "crypto", "tls", "turn", "io", "shard"},
     "ops": {"base", "ops"},
-    "server": {"base", "wire", "crypto", "turn", "io", "shard", "ops", "server"},
+    "server": {"base", "wire", "crypto", "tls", "turn", "io", "shard", "ops", "server"},
 }
 
 # The folders of bench/, lowest first (bench/README.md, "How it is built"): each may include headers of its own and of those before it.
@@ -19,7 +20,8 @@ BENCH_LAYERS = ("measure", "client", "load", "capture", "trials", "report", "com
 THIRD_PARTY = {
     "liburing": ("src/io/", "tests/io/"),
     "linux/io_uring.h": ("src/io/", "tests/io/"),
-    "mbedtls/": ("src/crypto/",),
+    "mbedtls/": ("src/crypto/", "tests/tls/"),
+    "openssl/": ("src/tls/", "tests/tls/", "bench/client/", "tests/bench/"),
     "jansson.h": ("src/server/config_json.c", "src/server/server_status.c", "tests/server/", "bench/", "tests/bench/"),
     "pcap": ("bench/capture/", "tests/bench/capture/", "tests/fuzz/"),
     "event2/": ("include/ops/", "src/ops/", "src/server/", "tests/ops/", "tests/server/"),
@@ -38,7 +40,7 @@ SYSTEM_HEADERS = (
 # (hooks.random(…)) is not meant: the patterns are looked for where no '.' or '->' stands before.
 ONLY_HERE = [
     (r"\b(?:clock_gettime|gettimeofday|time|clock)\s*\(", "reading the clock", ("src/base/clock.c",)),
-    (r"\b(?:socket|bind|socketpair)\s*\(", "making or binding a socket", ("src/io/udp_socket.c", "src/ops/http")),
+    (r"\b(?:socket|bind|socketpair)\s*\(", "making or binding a socket", ("src/io/udp_socket.c", "src/io/tcp_socket.c", "src/ops/http")),
     (r"\b(?:secure_)?getenv\s*\(|\benviron\b", "reading the environment", ("src/server/config_env.c",)),
     (r"\b(?:getrandom|getentropy|random|rand|srand|drand48)\s*\(", "randomness", ("src/crypto/random.c",)),
     (
