@@ -38,10 +38,10 @@ enum socket_kind {
 enum { ENGINE_REASON_SIZE = 160, RECEIVE_BATCH_MAX = 512 };
 
 enum received_kind {
-	RECEIVED_DATAGRAM,   /* one, or several of one sender that the kernel has glued together (UDP_GRO): all segment_size long, the
+	RECEIVED_DATAGRAM, /* one, or several of one sender that the kernel has glued together (UDP_GRO): all segment_size long, the
 	                        last may be shorter */
-	RECEIVED_STREAM,     /* a piece of a stream: `data`, which may be written to */
-	RECEIVED_END,        /* the stream has ended (`value` 0) or failed (`value`: errno); nothing more comes from this socket */
+	RECEIVED_STREAM,   /* a piece of a stream: `data`, which may be written to */
+	RECEIVED_END,      /* the stream has ended (`value` 0) or failed (`value`: errno); nothing more comes from this socket */
 	RECEIVED_CONNECTION, /* `value` is the descriptor of an accepted connection: non-blocking, the caller's from now on */
 	RECEIVED_WRITABLE,   /* as asked for by engine_await_writable */
 };

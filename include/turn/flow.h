@@ -1,5 +1,5 @@
 /*
- * flow - who a client is: the 5-tuple (RFC 8656 Section 3.2) and the listener it came to.
+ * flow - who a client is: the 5-tuple (RFC 8656 Section 3.2), the listener it came to, and the connection that it came over.
  */
 #ifndef UTURN_TURN_FLOW_H
 #define UTURN_TURN_FLOW_H
@@ -13,8 +13,21 @@ struct flow {
 	struct addr local; /* the server's address and port that the client sent to */
 	uint16_t listener; /* index in turn_config.listeners */
 	uint16_t transport;
+	uint32_t connection; /* the caller's name for a connection; 0: there is none (plain UDP). A flow ends with its connection */
 };
-_Static_assert(sizeof(struct flow) == 44, "hashed and compared as memory: no padding");
+_Static_assert(sizeof(struct flow) == 48, "hashed and compared as memory: no padding");
+
+/* Messages are framed, so that ChannelData is padded (RFC 8656 Section 12.5). */
+static inline bool flow_is_stream(const struct flow *flow)
+{
+	return flow->transport == TRANSPORT_TCP || flow->transport == TRANSPORT_TLS;
+}
+
+/* The client's address was proven before its first message: by TCP, or by a DTLS cookie. */
+static inline bool flow_is_proven(const struct flow *flow)
+{
+	return flow->transport != TRANSPORT_UDP;
+}
 
 static inline bool flow_equal(const struct flow *a, const struct flow *b)
 {

@@ -121,6 +121,12 @@ uint32_t turn_relay_capacity(const struct turn *t);
 enum verdict turn_from_client(
 	struct turn *t, const struct flow *flow, struct bytes datagram, const struct moment *now, struct turn_out *out);
 
+/* The connection that this flow came over has ended, and its allocation with it. Effects as usual. */
+void turn_client_gone(struct turn *t, const struct flow *flow, struct turn_out *out);
+
+/* Whether this flow has an allocation, or is being given one. */
+bool turn_client_holds(struct turn *t, const struct flow *flow);
+
 /* A datagram that a relay socket received. Hot, as above. The header is that of ChannelData where the peer has a channel, of a Data
  * indication otherwise. */
 enum verdict turn_from_peer(struct turn *t, struct relay_ref relay, const struct addr *peer, struct bytes datagram,

@@ -18,7 +18,7 @@ enum { EVENTS_MAX = 128, SEND_RUN_MAX = 64 };
 struct epoll_engine {
 	struct engine engine; /* first: a pointer to one is a pointer to the other */
 	int epoll_fd;
-	int spare_fd; /* see refuse_connection */
+	int spare_fd;                     /* see refuse_connection */
 	unsigned event_next, event_count; /* events that were reported and not yet looked at */
 	struct epoll_event events[EVENTS_MAX];
 

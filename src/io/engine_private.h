@@ -37,8 +37,8 @@ struct engine_socket {
 	bool dont_fragment;   /* as the kernel's option stands now */
 	bool awaits_writable; /* a report is asked for */
 	bool ended;           /* a stream's: RECEIVED_END was reported */
-	uint32_t drops;     /* SO_RXQ_OVFL as last seen */
-	uint32_t next;      /* in the one queue that holds it */
+	uint32_t drops;       /* SO_RXQ_OVFL as last seen */
+	uint32_t next;        /* in the one queue that holds it */
 
 	/* io_uring */
 	bool armed;

@@ -109,7 +109,8 @@ static inline enum verdict forward_to_client(struct turn *t, struct allocation *
 	bool bound = channel != NULL && now_ns < channel->expires_ns;
 	unsigned indication = peer->family == ADDR_IPV6 ? INDICATION_HEADER_IPV6 : INDICATION_HEADER_IPV4;
 	unsigned header = bound ? CHANNEL_DATA_HEADER_SIZE : indication;
-	unsigned padding = bound ? 0 : -(unsigned)datagram.size & 3;
+	/* RFC 8656 Section 12.5; a DATA attribute is padded always. */
+	unsigned padding = bound && !flow_is_stream(&a->flow) ? 0 : -(unsigned)datagram.size & 3;
 	if (header + datagram.size + padding > DATAGRAM_SIZE_MAX)
 		return DROP_TOO_LARGE;
 	if (bound) {

@@ -125,7 +125,8 @@ enum verdict respond_refusal(struct request *request, enum stun_error error)
 {
 	struct turn *t = request->t;
 	const struct transaction *transaction = &request->transaction;
-	if (transaction->integrity == INTEGRITY_NONE &&
+	/* Nobody can make us answer a third party over a connection, and a client there does not ask again. */
+	if (transaction->integrity == INTEGRITY_NONE && !flow_is_proven(request->flow) &&
 		!unauth_limiter_pass(t->limiter, &t->config->unauth, &request->flow->client, request->now->mono_ns))
 		return DROP_UNAUTH_LIMIT;
 

@@ -124,6 +124,19 @@ enum verdict turn_from_client(
 	return verdict;
 }
 
+void turn_client_gone(struct turn *t, const struct flow *flow, struct turn_out *out)
+{
+	out->effect_count = 0;
+	struct allocation *a = allocation_find(t, flow);
+	if (a != NULL)
+		allocation_end(t, a, out);
+}
+
+bool turn_client_holds(struct turn *t, const struct flow *flow)
+{
+	return allocation_find(t, flow) != NULL;
+}
+
 enum verdict turn_from_peer(struct turn *t, struct relay_ref relay, const struct addr *peer, struct bytes datagram,
 	const struct moment *now, struct turn_out *out)
 {

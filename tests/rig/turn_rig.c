@@ -399,6 +399,14 @@ enum verdict rig_from_peer(struct rig *rig, struct rig_client *client, struct ad
 	return rig->verdict;
 }
 
+void rig_gone(struct rig *rig, struct rig_client *client)
+{
+	rig->closes = 0;
+	turn_client_gone(rig->cores[client->core], &client->flow, &rig->out);
+	effects_take(rig, client->core);
+	tasks_perform(rig);
+}
+
 void rig_pass_ns(struct rig *rig, uint64_t ns)
 {
 	uint64_t seconds_before = rig->now.mono_ns / NS_PER_S;

@@ -147,6 +147,9 @@ enum verdict rig_channel_data(struct rig *rig, struct rig_client *client, uint16
 enum verdict rig_from_peer(struct rig *rig, struct rig_client *client, struct addr peer, struct bytes datagram);
 enum verdict rig_from_peer_text(struct rig *rig, struct rig_client *client, struct addr peer, const char *text);
 
+/* The client's connection ends. */
+void rig_gone(struct rig *rig, struct rig_client *client);
+
 /* Attributes of the last answer. */
 bool rig_reply_has(const struct rig *rig, uint16_t type);
 uint32_t rig_reply_u32(const struct rig *rig, uint16_t type);
