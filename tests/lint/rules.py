@@ -21,7 +21,7 @@ THIRD_PARTY = {
     "liburing": ("src/io/", "tests/io/"),
     "linux/io_uring.h": ("src/io/", "tests/io/"),
     "mbedtls/": ("src/crypto/", "tests/tls/"),
-    "openssl/": ("src/tls/", "tests/tls/", "bench/client/", "tests/bench/"),
+    "openssl/": ("src/tls/", "tests/tls/", "tests/fuzz/", "bench/client/", "tests/bench/"),
     "jansson.h": ("src/server/config_json.c", "src/server/server_status.c", "tests/server/", "bench/", "tests/bench/"),
     "pcap": ("bench/capture/", "tests/bench/capture/", "tests/fuzz/"),
     "event2/": ("include/ops/", "src/ops/", "src/server/", "tests/ops/", "tests/server/"),
