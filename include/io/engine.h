@@ -75,8 +75,9 @@ void engine_close(struct engine *engine); /* NULL is fine. Closes all sockets. *
 enum engine_kind engine_kind(const struct engine *engine);
 const char *engine_name(enum engine_kind kind); /* "io_uring", "epoll", "auto" */
 
-/* Starts to receive on a bound UDP socket, to accept on a listening one, or to receive from a connection; the socket belongs to the engine from now on (also on failure). The number is the engine's;
- * it is reused after engine_remove, and no packet of the old socket is ever reported under it. -ENOSPC: sockets_max. */
+/* Starts to receive on a bound UDP socket, to accept on a listening one, or to receive from a connection; the socket belongs to
+ * the engine from now on (also on failure). The number is the engine's; it is reused after engine_remove, and no packet of the old
+ * socket is ever reported under it. -ENOSPC: sockets_max. */
 int engine_add(struct engine *engine, int fd, enum socket_kind kind, uint64_t tag, uint32_t *ret_socket)
 	__attribute__((warn_unused_result));
 /* Stops and closes. What was appended to leave from it still leaves. */
@@ -88,8 +89,8 @@ int engine_take(struct engine *engine, uint32_t socket);
  * is a counted drop. */
 void engine_send(struct engine *engine, const struct departure *departure);
 
-/* Sends a piece of a stream, at once. Returns how many of the bytes the kernel took (0: its buffer is full), or a negative errno: the
- * connection is of no use any more. */
+/* Sends a piece of a stream, at once. Returns how many of the bytes the kernel took (0: its buffer is full), or a negative errno:
+ * the connection is of no use any more. */
 ssize_t engine_stream_send(struct engine *engine, uint32_t socket, struct bytes data);
 
 /* Reports RECEIVED_WRITABLE once, as soon as the kernel takes more from this connection (or it has failed). */

@@ -57,6 +57,8 @@ static unsigned uring_turn(struct engine *engine, uint64_t wait_ns)
 	engine_recycle(engine);
 	uring_lend_buffers(u);
 	uring_collect(u);
+	/* Whose receive has just ended closes now, not after the next wait: all that was to leave from it has left. */
+	engine_release_closing(engine);
 	return engine->batch_count;
 }
 

@@ -4,8 +4,8 @@
  * turn that ties them together.
  *
  * Receives: one multishot recvmsg a socket, which takes a buffer of the one provided group for each message. It ends on any error,
- * on a want of buffers and on an empty datagram, and is then armed again by the next turn. Connections are received from in the same
- * way; listening sockets have a multishot accept instead.
+ * on a want of buffers and on an empty datagram, and is then armed again by the next turn. Connections are received from in the
+ * same way; listening sockets have a multishot accept instead.
  * Sends:    with MSG_DONTWAIT, so they are done, one way or the other, when the submission returns, and the memory they were made
  * from is free. A completion is posted for a failed one only.
  * Descriptors: sends name a socket by its slot in the ring's own table (direct descriptors). A receive is armed once and lives

@@ -318,3 +318,15 @@ Test(tcp_socket, a_group_shares_connections)
 	for (unsigned shard = 0; shard < 4; shard++)
 		close(fds[shard]);
 }
+
+ENGINE_TEST(streams, close_within_a_turn_of_their_removal)
+{
+	struct stream s = open_stream(kind);
+	const struct received *batch;
+	engine_turn(s.engine, 0, &batch);
+	engine_remove(s.engine, s.socket);
+	engine_turn(s.engine, 10 * NS_PER_MS, &batch);
+	struct pollfd end = {.fd = s.client, .events = POLLIN};
+	cr_expect_eq(poll(&end, 1, 0), 1);
+	close_stream(&s);
+}
