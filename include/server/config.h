@@ -5,7 +5,7 @@
  * NUL-terminated and zero-padded, so that two fields can be compared as memory (server/reload_diff). What the fields are called
  * in the documents, their defaults, and whether a change is live: docs/CONFIGURATION.md.
  *
- * Owns:     its clusters' endpoints and its listeners' routes, on the heap.
+ * Owns:     its clusters' endpoints and its listeners' routes, on the heap; a reference to each listener's identities.
  * Lifetime: made by one of the loaders; config_free wipes its secrets.
  * Threads:  read by any; changed by nobody after loading (options_apply counts as loading).
  */
@@ -14,8 +14,10 @@
 
 #include "base/log.h"
 #include "io/engine.h"
+#include "server/config_identity.h"
 #include "server/config_problems.h"
 #include "server/config_world.h"
+#include "shard/stream_config.h"
 #include "turn/config.h"
 
 enum {
@@ -26,7 +28,9 @@ enum {
 	CONFIG_OFFLOAD_SIZE = 16,
 	CONFIG_PASSWORD_SIZE = 764, /* RFC 8489 Section 14.9 gives the words of a credential at most 763 bytes */
 	CONFIG_SHARDS_MAX = 64,
-	CONFIG_PORT_DEFAULT = 3478, /* RFC 8656 Section 17.1, RFC 8489 Section 18.6 */
+	CONFIG_PORT_DEFAULT = 3478,     /* RFC 8656 Section 17.1, RFC 8489 Section 18.6 */
+	CONFIG_PORT_TLS_DEFAULT = 5349, /* likewise */
+	CONFIG_PROXIES_MAX = 64,
 	CONFIG_NONCE_KEY_SIZE_MIN = 16,
 	CONFIG_FILE_SIZE_MAX = 16 << 20,
 };
@@ -72,6 +76,8 @@ struct config_admin {
 	uint32_t lifetime_default_s;
 	uint32_t lifetime_max_s;
 	struct unauth_limits unauth;
+	uint32_t connections_max; /* 0: what memory and descriptors allow */
+	struct stream_limits streams;
 
 	uint32_t listener_receive_buffer; /* bytes */
 	uint32_t relay_receive_buffer;
@@ -88,11 +94,23 @@ struct config_auth {
 };
 
 enum config_protocol { PROTOCOL_UDP, PROTOCOL_TCP, PROTOCOL_TLS, PROTOCOL_DTLS };
+static inline const char *config_protocol_name(enum config_protocol protocol)
+{
+	static const char *const names[] = {
+		[PROTOCOL_UDP] = "UDP", [PROTOCOL_TCP] = "TCP", [PROTOCOL_TLS] = "TLS", [PROTOCOL_DTLS] = "DTLS"};
+	return names[protocol];
+}
+
+struct config_prefix {
+	struct addr ip; /* port 0 */
+	uint32_t bits;
+};
+_Static_assert(sizeof(struct config_prefix) == sizeof(struct addr) + sizeof(uint32_t), "compared as memory: no padding");
 
 struct config_listener {
 	char name[CONFIG_NAME_SIZE];
-	uint16_t document_index;       /* listeners[N] in the document; skipped listeners count */
-	enum config_protocol protocol; /* PROTOCOL_UDP: others do not pass the loader in this version */
+	uint16_t document_index; /* listeners[N] in the document */
+	enum config_protocol protocol;
 	uint16_t port;
 	char public_address[CONFIG_HOST_SIZE]; /* what clients should dial; for information */
 	uint16_t public_port;                  /* 0: none named */
@@ -111,7 +129,27 @@ struct config_listener {
 
 	uint16_t *routes; /* indices into config.clusters, in the document's order */
 	size_t route_count;
+
+	struct config_identities *identities; /* TLS and DTLS; NULL: none named */
+
+	bool proxy_protocol; /* clients come through a proxy that tells their addresses */
+	struct config_prefix proxy_trusted[CONFIG_PROXIES_MAX];
+	size_t proxy_trusted_count;
 };
+
+/* Its clients have connections: all but plain UDP. */
+static inline bool config_listener_connects(const struct config_listener *listener)
+{
+	return listener->protocol != PROTOCOL_UDP || listener->proxy_protocol;
+}
+static inline bool config_listener_is_stream(const struct config_listener *listener)
+{
+	return listener->protocol == PROTOCOL_TCP || listener->protocol == PROTOCOL_TLS;
+}
+static inline bool config_listener_is_secure(const struct config_listener *listener)
+{
+	return listener->protocol == PROTOCOL_TLS || listener->protocol == PROTOCOL_DTLS;
+}
 
 struct config_endpoint {
 	struct addr ip; /* port 0 */
@@ -144,7 +182,7 @@ struct config {
 struct config *config_load_file(const char *path, const struct config_world *world, struct config_problems *problems);
 struct config *config_load_text(
 	const char *source, const char *text, size_t size, const struct config_world *world, struct config_problems *problems);
-/* "turn://user:password@address:port?transport=udp" */
+/* "turn://user:password@address:port?transport=udp", or turns: for TLS and DTLS */
 struct config *config_load_uri(const char *uri, const struct config_world *world, struct config_problems *problems);
 /* The embedded default: fresh credentials, and what the STUNNER_* variables override. */
 struct config *config_load_default(const struct config_world *world, struct config_problems *problems);

@@ -8,10 +8,11 @@
 
 extern const struct config_field config_schema_listener[];
 
-/* Into r->config. In stunnerd's dialects, listeners of protocols that this version does not serve are left out with a warning. */
+/* Into r->config. */
 config_read_function config_read_listeners;
 
 struct config_listener config_listener_defaults(void);
+void config_listener_done(struct config_listener *listener); /* lets go of what it owns */
 
 /* The listener may reach all clusters; false: no memory. */
 bool config_listener_route_to_all(struct config_listener *listener, const struct config *config);
@@ -24,5 +25,11 @@ bool config_listener_route_to_all(struct config_listener *listener, const struct
  * Where advertised_address names one of this family, that is what clients are told.
  */
 void config_listener_complete(struct config_listener *listener, const struct config_world *world, struct config_problems *problems);
+
+/* config_listener_streams.c: for the schema, behind the protocol and in this order; and what contradicts in what they read. */
+config_read_function config_read_cert, config_read_key, config_read_certificates;
+config_read_function config_read_proxy_trusted;
+void config_listener_check_streams(
+	const struct config_listener *listener, enum config_dialect dialect, struct config_problems *problems);
 
 #endif

@@ -5,6 +5,8 @@
 #ifndef UTURN_SERVER_CONFIG_READ_H
 #define UTURN_SERVER_CONFIG_READ_H
 
+#include <limits.h>
+
 #include "server/config.h"
 #include "server/config_json.h"
 
@@ -15,8 +17,8 @@ struct config_reader {
 	const struct config_world *world;
 	struct config_problems *problems;
 	char path[READER_PATH_SIZE]; /* where we are: "listeners[0].port" */
+	char folder[PATH_MAX];       /* where relative file names start; "": the working directory */
 	bool routes_to_all;          /* a document of the early form names no clusters: its listeners reach an embedded one */
-	size_t skipped_listeners;
 };
 
 struct config_choice {

@@ -1,13 +1,19 @@
 /*
- * config_uri - the URIs that configurations are made of: turn://user:password@host:port?transport=udp and http://host:port/path.
+ * config_uri - the URIs that configurations are made of: turn://user:password@host:port?transport=udp (or turns:) and
+ * http://host:port/path.
  */
 #ifndef UTURN_SERVER_CONFIG_URI_H
 #define UTURN_SERVER_CONFIG_URI_H
 
 #include "server/config.h"
 
-/* User and password go to `auth`, host and port to *ret_address. NULL, or what is wrong and what would be right. */
-const char *config_uri_parse_turn(const char *uri, struct config_auth *auth, struct addr *ret_address);
+/*
+ * User and password go to `auth`, host and port to *ret_address. NULL, or what is wrong and what would be right.
+ * As in RFC 7065, turns: is TLS, and DTLS with transport=udp; turn: is UDP, and TCP with transport=tcp. transport=tls and
+ * transport=dtls are understood too.
+ */
+const char *config_uri_parse_turn(
+	const char *uri, struct config_auth *auth, struct addr *ret_address, enum config_protocol *ret_protocol);
 
 /* "" is a server that is not wanted. NULL, or what is wrong and what would be right. */
 const char *config_uri_parse_http(const char *uri, uint16_t default_port, struct config_http *ret_http);

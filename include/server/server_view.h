@@ -16,12 +16,14 @@ struct server_view {
 	unsigned shard_count;
 	struct shard_shared *shared;
 
-	const struct config *config; /* the running one */
+	const struct config *config;         /* the running one */
+	const struct stream_config *streams; /* what was made of it */
 	const struct cluster_registry *registry;
 
 	enum engine_kind engine;   /* never ENGINE_AUTO */
 	const char *engine_reason; /* one line, the same for the life of the process */
 	uint32_t allocations_max;  /* of all shards together */
+	uint32_t connections_max;  /* likewise; 0: no listener has connections */
 
 	bool ready; /* a configuration is in effect and packets flow */
 	bool draining;

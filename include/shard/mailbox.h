@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 
+#include "shard/stream_config.h"
 #include "turn/turn.h"
 
 enum { MAILBOX_SIZE = 256, MAILBOX_ANSWERS = 64 };
@@ -33,6 +34,7 @@ struct message {
 	union {
 		struct {
 			struct turn_config *config;
+			struct stream_config *streams;
 			bool revoke;
 		} configure;
 		struct allocation_query *find;

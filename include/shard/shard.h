@@ -12,6 +12,7 @@
 
 #include "io/engine.h"
 #include "shard/shard_counters.h"
+#include "shard/stream_config.h"
 #include "turn/turn.h"
 
 enum { SHARDS_MAX = 64 };
@@ -32,9 +33,12 @@ struct shard_params {
 	uint32_t allocations_max;                    /* of this shard */
 	int relay_receive_buffer, relay_send_buffer; /* bytes */
 	struct shard_shared *shared;
-	struct turn_config *config; /* a reference is taken */
-	/* Sockets of the listeners, by listener and family (RELAY_IPV4, RELAY_IPV6); -1: none. They are the shard's from now on,
-	 * also on failure. */
+	struct turn_config *config;    /* a reference is taken */
+	struct stream_config *streams; /* a reference is taken */
+	uint32_t connections_max;      /* of this shard: TCP, TLS and DTLS together; 0: there are no such listeners */
+	uint32_t stream_buffers;       /* for what connections have begun to send, or wait to be sent; see stream_buffers.h */
+	/* Sockets of the listeners, by listener and family (RELAY_IPV4, RELAY_IPV6); -1: none. Of TCP and TLS they listen. They are
+	 * the shard's from now on, also on failure. */
 	int listeners[LIMIT_LISTENERS][RELAY_FAMILIES];
 	bool listener_bound[LIMIT_LISTENERS][RELAY_FAMILIES]; /* bound to one address, so answers need not name theirs */
 };
@@ -50,8 +54,8 @@ int shard_start(const struct shard_params *params, struct shard **ret_shard, cha
 /* All shards were started: receive. `shards` (count of them) is how they find each other; it must outlive them. */
 void shard_run(struct shard *shard, struct shard *const *shards);
 
-/* False when the mailbox is full. configure takes a reference to the configuration. */
-bool shard_configure(struct shard *shard, struct turn_config *config, bool revoke);
+/* False when the mailbox is full. configure takes references to the configurations. */
+bool shard_configure(struct shard *shard, struct turn_config *config, struct stream_config *streams, bool revoke);
 bool shard_drain(struct shard *shard);
 
 /* Ends the thread's loop and waits for that. Other shards may still send it messages, so stop all of them before freeing one.

@@ -5,6 +5,7 @@
 #define UTURN_SHARD_SHARD_COUNTERS_H
 
 #include "base/counter.h"
+#include "shard/stream_counters.h"
 #include "turn/limits.h"
 
 /* rx: received by the relay on that side (from clients; from peers). tx: sent by it. As in stunnerd's metrics. */
@@ -24,6 +25,7 @@ struct shard_counters {
 	counter mailbox_full;  /* messages that found no room */
 	counter relay_sockets; /* gauge */
 	counter relay_open_failures;
+	struct stream_counters streams;
 };
 
 #endif

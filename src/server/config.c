@@ -1,7 +1,6 @@
 #include "server/config.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,9 @@
 #include "server/config_check.h"
 #include "server/config_cluster.h"
 #include "server/config_env.h"
+#include "server/config_file.h"
 #include "server/config_json.h"
+#include "server/config_listener.h"
 #include "server/config_schema.h"
 
 const char *config_dialect_name(enum config_dialect dialect)
@@ -39,7 +40,7 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->cluster_count; i++)
 		free(config->clusters[i].endpoints);
 	for (size_t i = 0; i < config->listener_count; i++)
-		free(config->listeners[i].routes);
+		config_listener_done(&config->listeners[i]);
 	free(config->clusters);
 	bytes_wipe(config, sizeof *config);
 	free(config);
@@ -114,13 +115,23 @@ static const struct config_value *literal_part(const struct config_value *root, 
 	return auth ? config_value_member(auth, "credentials", dialect != CONFIG_NATIVE) : NULL;
 }
 
-static struct config *load_tree(
-	struct config_value *root, const struct config_world *world, struct config_problems *problems, size_t errors)
+/* Files that a document names are looked for beside it. */
+static void set_folder(struct config_reader *r, const char *source)
+{
+	const char *slash = strrchr(source, '/');
+	/* Too long a name has not been opened either. */
+	if (slash != NULL && (size_t)(slash - source) < sizeof r->folder)
+		snprintf(r->folder, sizeof r->folder, "%.*s", (int)(slash == source ? 1 : slash - source), source);
+}
+
+static struct config *load_tree(struct config_value *root, const char *source, const struct config_world *world,
+	struct config_problems *problems, size_t errors)
 {
 	enum config_dialect dialect;
 	if (!find_dialect(root, problems, &dialect))
 		return NULL;
 	struct config_reader r = {.config = config_create(dialect, world), .world = world, .problems = problems};
+	set_folder(&r, source);
 	if (r.config && !expand(world, root, literal_part(root, dialect)))
 		config_error(problems, "", "out of memory");
 	else if (r.config)
@@ -159,7 +170,7 @@ struct config *config_load_text(
 	char *expanded = config_env_expand_json(world, text, size, &expanded_size);
 	struct config_value *root = expanded ? config_json_parse(expanded, expanded_size, &error) : NULL;
 	if (root)
-		config = load_tree(root, world, problems, errors);
+		config = load_tree(root, source, world, problems, errors);
 	else if (expanded && error.line > 0)
 		report_syntax(source, text, size, &error, problems);
 	else
@@ -171,42 +182,11 @@ struct config *config_load_text(
 	return config;
 }
 
-/* The whole file; NULL and *ret_error an errno (EFBIG: more than CONFIG_FILE_SIZE_MAX). */
-static char *read_file(const char *path, size_t *ret_size, int *ret_error)
-{
-	errno = 0;
-	FILE *file = fopen(path, "re");
-	size_t size = 0, room = 64 << 10;
-	char *text = NULL;
-	while (file) {
-		char *more = size <= CONFIG_FILE_SIZE_MAX ? realloc(text, room) : NULL;
-		if (more == NULL) {
-			errno = size > CONFIG_FILE_SIZE_MAX ? EFBIG : ENOMEM;
-			break;
-		}
-		text = more;
-		size += fread(text + size, 1, room - size, file);
-		if (ferror(file))
-			break;
-		if (feof(file)) {
-			fclose(file);
-			*ret_size = size;
-			return text;
-		}
-		room *= 2;
-	}
-	*ret_error = errno;
-	if (file)
-		fclose(file);
-	free(text);
-	return NULL;
-}
-
 struct config *config_load_file(const char *path, const struct config_world *world, struct config_problems *problems)
 {
 	size_t size = 0;
 	int error = 0;
-	char *text = read_file(path, &size, &error);
+	char *text = config_file_read(path, CONFIG_FILE_SIZE_MAX, &size, &error);
 	if (text == NULL) {
 		problems->source = path;
 		config_error(problems, "", "cannot be read: %s: name a readable file of JSON", strerror(error));

@@ -31,6 +31,11 @@ struct config *config_create(enum config_dialect dialect, const struct config_wo
 		.lifetime_default_s = ALLOCATION_LIFETIME_DEFAULT_S,
 		.lifetime_max_s = ALLOCATION_LIFETIME_MAX_S,
 		.unauth = {.burst = 500, .per_s = 50, .spare_s = 600, .ipv4_bits = 32, .ipv6_bits = 64},
+		.streams = {.per_source = 256,
+			.handshakes = 128,
+			.handshake_timeout_s = 10,
+			.idle_timeout_s = 60,
+			.stuck_timeout_s = 15},
 		.listener_receive_buffer = 8 << 20,
 		.relay_receive_buffer = 512 << 10,
 		.relay_send_buffer = 512 << 10,
@@ -60,10 +65,23 @@ static bool ip_overlaps(const struct addr *a, const struct addr *b)
 	return a->family != ADDR_NONE && a->family == b->family && (addr_is_any(a) || addr_is_any(b) || addr_ip_equal(a, b));
 }
 
+/* Ports of UDP and of TCP are two worlds. */
 static bool sockets_collide(const struct config_listener *a, const struct config_listener *b)
 {
-	return a->port == b->port &&
+	return a->port == b->port && config_listener_is_stream(a) == config_listener_is_stream(b) &&
 	       (ip_overlaps(&a->bind[RELAY_IPV4], &b->bind[RELAY_IPV4]) || ip_overlaps(&a->bind[RELAY_IPV6], &b->bind[RELAY_IPV6]));
+}
+
+static void check_against_http(
+	const struct config_listener *listener, const struct config_http *http, const char *name, struct config_problems *problems)
+{
+	char path[64];
+	bool same_ip = http->ip.family == ADDR_NONE || ip_overlaps(&http->ip, &listener->bind[RELAY_IPV4]) ||
+		       ip_overlaps(&http->ip, &listener->bind[RELAY_IPV6]);
+	if (!http->enabled || !config_listener_is_stream(listener) || http->port != listener->port || !same_ip)
+		return;
+	snprintf(path, sizeof path, "listeners[%u].port", listener->document_index);
+	config_error(problems, path, "%u is the port of admin.%s too: give each its own", listener->port, name);
 }
 
 static void check_listeners(struct config *config, const struct config_world *world, struct config_problems *problems)
@@ -71,13 +89,17 @@ static void check_listeners(struct config *config, const struct config_world *wo
 	for (size_t i = 0; i < config->listener_count; i++) {
 		struct config_listener *listener = &config->listeners[i];
 		config_listener_complete(listener, world, problems);
+		config_listener_check_streams(listener, config->dialect, problems);
+		check_against_http(listener, &config->admin.metrics, "metrics_endpoint", problems);
+		check_against_http(listener, &config->admin.health, "healthcheck_endpoint", problems);
 		for (size_t j = 0; j < i; j++) {
 			if (!sockets_collide(&config->listeners[j], listener))
 				continue;
 			char path[64];
 			snprintf(path, sizeof path, "listeners[%u].port", listener->document_index);
-			config_error(problems, path, "%u is the port of listeners[%u] too: give each its own port or bind_address",
-				listener->port, config->listeners[j].document_index);
+			config_error(problems, path,
+				"%u is the %s port of listeners[%u] too: give each its own port or bind_address", listener->port,
+				config_listener_is_stream(listener) ? "TCP" : "UDP", config->listeners[j].document_index);
 		}
 	}
 }

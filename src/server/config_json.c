@@ -1,6 +1,7 @@
 #include "server/config_json.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,10 +101,34 @@ static void no_memory(struct config_json_error *ret_error)
 	*ret_error = (struct config_json_error){.text = "out of memory"};
 }
 
+/* Jansson takes some failed allocations for mistakes in the text. One document at a time is parsed, by one thread. */
+static bool allocation_failed;
+
+static void *allocate(size_t size)
+{
+	void *block = malloc(size);
+	allocation_failed |= block == NULL;
+	return block;
+}
+
+/* What jansson frees may have been a key. */
+static void wipe_and_free(void *block)
+{
+	if (block != NULL)
+		bytes_wipe(block, malloc_usable_size(block));
+	free(block);
+}
+
 struct config_value *config_json_parse(const char *text, size_t size, struct config_json_error *ret_error)
 {
 	json_error_t error;
+	json_set_alloc_funcs(allocate, wipe_and_free);
+	allocation_failed = false;
 	json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	if (json == NULL && allocation_failed) {
+		no_memory(ret_error);
+		return NULL;
+	}
 	if (json == NULL) {
 		*ret_error = (struct config_json_error){.line = error.line, .column = error.column > 0 ? error.column : 1};
 		snprintf(ret_error->text, sizeof ret_error->text, "%s", error.text);

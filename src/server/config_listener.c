@@ -8,23 +8,29 @@
 
 /* clang-format off */
 static const struct config_choice protocols[] = {
-	{"udp",      PROTOCOL_UDP,  false},
-	{"turn-udp", PROTOCOL_UDP,  false},
-	{"tcp",      PROTOCOL_TCP,  true},
-	{"turn-tcp", PROTOCOL_TCP,  true},
-	{"tls",      PROTOCOL_TLS,  true},
-	{"turn-tls", PROTOCOL_TLS,  true},
-	{"dtls",     PROTOCOL_DTLS, true},
+	{"udp",       PROTOCOL_UDP,  false},
+	{"tcp",       PROTOCOL_TCP,  false},
+	{"tls",       PROTOCOL_TLS,  false},
+	{"dtls",      PROTOCOL_DTLS, false},
+	{"turn-udp",  PROTOCOL_UDP,  true},
+	{"turn-tcp",  PROTOCOL_TCP,  true},
+	{"turn-tls",  PROTOCOL_TLS,  true},
 	{"turn-dtls", PROTOCOL_DTLS, true},
 	{NULL, 0, false},
 };
 /* clang-format on */
 
-static const char *const protocol_names[] = {"UDP", "TCP", "TLS", "DTLS"};
-
 struct config_listener config_listener_defaults(void)
 {
 	return (struct config_listener){.protocol = PROTOCOL_UDP, .port = CONFIG_PORT_DEFAULT, .address = addr_any(ADDR_IPV4, 0)};
+}
+
+void config_listener_done(struct config_listener *listener)
+{
+	free(listener->routes);
+	config_identities_unref(listener->identities);
+	listener->routes = NULL;
+	listener->identities = NULL;
 }
 
 static void read_address(struct config_reader *r, const struct config_value *value, const struct config_field *field, void *target)
@@ -114,8 +120,11 @@ const struct config_field config_schema_listener[] = {
 	{"port",              config_read_u16,     IN_ALL,       .offset = AT(port), .min = 1, .max = UINT16_MAX},
 	{"public_address",    config_read_text,    IN_ALL,       .offset = AT(public_address), .size = CONFIG_HOST_SIZE},
 	{"public_port",       config_read_u16,     IN_ALL,       .offset = AT(public_port), .min = 0, .max = UINT16_MAX},
-	{"cert",              config_read_ignored, .dialects = IN_ALL},
-	{"key",               config_read_ignored, .dialects = IN_ALL},
+	{"cert",              config_read_cert, .dialects = IN_ALL},
+	{"key",               config_read_key, .dialects = IN_ALL},
+	{"certificates",      config_read_certificates, .dialects = IN_ALL},
+	{"proxy_protocol",    config_read_bool,    IN_ALL,       .offset = AT(proxy_protocol)},
+	{"proxy_trusted",     config_read_proxy_trusted, .dialects = IN_ALL},
 	{"routes",            read_routes, .dialects = IN_ALL},
 	{"min_relay_port",    config_read_u16,     IN_ALL,       .offset = AT(port_min), .min = 1, .max = UINT16_MAX},
 	{"max_relay_port",    config_read_u16,     IN_ALL,       .offset = AT(port_max), .min = 1, .max = UINT16_MAX},
@@ -128,23 +137,6 @@ const struct config_field config_schema_listener[] = {
 };
 /* clang-format on */
 
-/* Is it one that this version serves? */
-static bool is_served(struct config_reader *r, const struct config_listener *listener)
-{
-	if (listener->protocol == PROTOCOL_UDP)
-		return true;
-	const char *name = protocol_names[listener->protocol];
-	if (config_reader_strict(r)) {
-		size_t mark = config_reader_down(r, "protocol");
-		config_reader_error(r, "%s is not supported by this version: use udp, or remove the listener", name);
-		config_reader_up(r, mark);
-	} else {
-		config_reader_warning(r, "protocol %s is not supported by this version, which serves UDP: listener skipped", name);
-	}
-	r->skipped_listeners++;
-	return false;
-}
-
 static bool name_is_taken(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->listener_count; i++)
@@ -153,17 +145,26 @@ static bool name_is_taken(const struct config *config, const char *name)
 	return false;
 }
 
+/* Stunnerd has one for all protocols. */
+static uint16_t default_port(const struct config_reader *r, const struct config_listener *listener)
+{
+	return config_reader_strict(r) && config_listener_is_secure(listener) ? CONFIG_PORT_TLS_DEFAULT : CONFIG_PORT_DEFAULT;
+}
+
 static void read_listener(struct config_reader *r, const struct config_value *value, size_t index)
 {
 	struct config *config = r->config;
 	struct config_listener listener = config_listener_defaults();
 	size_t errors = r->problems->errors;
 	listener.document_index = (uint16_t)index;
+	listener.port = 0;
 	config_read_fields(r, value, config_schema_listener, &listener);
+	if (listener.port == 0)
+		listener.port = default_port(r, &listener);
 	if (errors == r->problems->errors && listener.name[0] == '\0')
 		config_reader_error(r, "has no name: add \"name\", by which it appears in metrics and logs");
-	if (!is_served(r, &listener) || errors != r->problems->errors) {
-		free(listener.routes);
+	if (errors != r->problems->errors) {
+		config_listener_done(&listener);
 		return;
 	}
 	if (name_is_taken(config, listener.name))
@@ -177,7 +178,7 @@ static void read_listener(struct config_reader *r, const struct config_value *va
 		return;
 	}
 	config_reader_error(r, "is one too many: use at most %d listeners", LIMIT_LISTENERS);
-	free(listener.routes);
+	config_listener_done(&listener);
 }
 
 void config_read_listeners(
@@ -189,14 +190,11 @@ void config_read_listeners(
 		config_reader_error(r, "%s is not a list: use [ … ]", config_value_kind_name(value->kind));
 		return;
 	}
-	size_t errors = r->problems->errors;
 	for (size_t i = 0; i < value->count && i <= UINT16_MAX; i++) {
 		size_t mark = config_reader_down_index(r, i);
 		read_listener(r, &value->items[i], i);
 		config_reader_up(r, mark);
 	}
-	if (r->config->listener_count == 0 && r->skipped_listeners > 0 && r->problems->errors == errors)
-		config_reader_error(r, "none of them is one that this version serves: add one with \"protocol\": \"udp\"");
 }
 
 bool config_listener_route_to_all(struct config_listener *listener, const struct config *config)

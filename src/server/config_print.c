@@ -19,8 +19,8 @@ static struct addr public_ip(const struct config_listener *listener, const struc
 	return ip.family == ADDR_NONE ? addr_ipv4(127, 0, 0, 1, 0) : ip;
 }
 
-const char *config_turn_uri(
-	const struct config_listener *listener, const struct config_world *world, char text[static CONFIG_URI_SIZE])
+const char *config_public_host(
+	const struct config_listener *listener, const struct config_world *world, char text[static CONFIG_HOST_SIZE])
 {
 	char ip_text[ADDR_TEXT_SIZE];
 	struct addr ip;
@@ -30,9 +30,19 @@ const char *config_turn_uri(
 			ip = public_ip(listener, world);
 		host = addr_format_ip(&ip, ip_text);
 	}
+	snprintf(text, CONFIG_HOST_SIZE, "%s", host);
+	return text;
+}
+
+const char *config_turn_uri(
+	const struct config_listener *listener, const struct config_world *world, char text[static CONFIG_URI_SIZE])
+{
+	char host[CONFIG_HOST_SIZE];
+	config_public_host(listener, world, host);
 	bool brackets = strchr(host, ':') != NULL;
-	snprintf(text, CONFIG_URI_SIZE, "turn:%s%s%s:%u?transport=udp", brackets ? "[" : "", host, brackets ? "]" : "",
-		listener->public_port ? listener->public_port : listener->port);
+	snprintf(text, CONFIG_URI_SIZE, "turn%s:%s%s%s:%u?transport=%s", config_listener_is_secure(listener) ? "s" : "",
+		brackets ? "[" : "", host, brackets ? "]" : "", listener->public_port ? listener->public_port : listener->port,
+		config_listener_is_stream(listener) ? "tcp" : "udp");
 	return text;
 }
 
@@ -132,14 +142,31 @@ static void print_relay(const struct config_listener *listener, int family, FILE
 	fprintf(out, ", ports %u-%u\n", listener->port_min, listener->port_max);
 }
 
+static void print_streams(const struct config_listener *listener, FILE *out)
+{
+	char text[ADDR_TEXT_SIZE];
+	if (config_listener_is_secure(listener) && listener->identities == NULL)
+		fputs("  certificate: a self-signed one, made at the start\n", out);
+	else if (listener->identities != NULL)
+		fprintf(out, "  certificates: %zu\n", listener->identities->count);
+	if (!listener->proxy_protocol)
+		return;
+	fputs("  behind proxies:", out);
+	for (size_t i = 0; i < listener->proxy_trusted_count; i++)
+		fprintf(out, "%s %s/%u", i ? "," : "", addr_format_ip(&listener->proxy_trusted[i].ip, text),
+			listener->proxy_trusted[i].bits);
+	fputc('\n', out);
+}
+
 static void print_listener(const struct config *config, const struct config_listener *listener, FILE *out)
 {
 	char text[ADDR_TEXT_SIZE];
-	fprintf(out, "listener \"%s\": UDP", listener->name);
+	fprintf(out, "listener \"%s\": %s", listener->name, config_protocol_name(listener->protocol));
 	for (int family = 0; family < RELAY_FAMILIES; family++)
 		if (listener->bind[family].family != ADDR_NONE)
 			fprintf(out, " %s", addr_format(&listener->bind[family], text));
 	fputc('\n', out);
+	print_streams(listener, out);
 	for (int family = 0; family < RELAY_FAMILIES; family++)
 		print_relay(listener, family, out);
 	fputs("  routes:", out);
@@ -184,6 +211,9 @@ void config_print_plan(const struct config *config, FILE *out)
 	print_bound("limits:  allocations", admin->allocations_max, "as memory allows", out);
 	print_bound(", per user", admin->user_quota, "unbounded", out);
 	fprintf(out, ", lifetime %u to %u s\n", admin->lifetime_default_s, admin->lifetime_max_s);
+	print_bound("streams: connections", admin->connections_max, "as memory allows", out);
+	print_bound(", per source and shard", admin->streams.per_source, "unbounded", out);
+	fprintf(out, ", handshakes per shard %u\n", admin->streams.handshakes);
 	print_bound("drain:   seconds", admin->drain_timeout_s, "unbounded", out);
 	fprintf(out, ", /ready %s meanwhile\n", admin->ready_while_draining ? "200" : "503");
 	print_operations(config, "", out);

@@ -122,12 +122,23 @@ static const struct config_field unauthenticated[] = {
 	{.name = NULL},
 };
 
+static const struct config_field streams[] = {
+	{"connections",       config_read_u32, IN_ALL, .offset = ADMIN(connections_max),             .min = 0, .max = 16000000},
+	{"per_source",        config_read_u32, IN_ALL, .offset = ADMIN(streams.per_source),          .min = 0, .max = 16000000},
+	{"handshakes",        config_read_u32, IN_ALL, .offset = ADMIN(streams.handshakes),          .min = 1, .max = 65536},
+	{"handshake_timeout", config_read_u32, IN_ALL, .offset = ADMIN(streams.handshake_timeout_s), .min = 1, .max = 600},
+	{"idle_timeout",      config_read_u32, IN_ALL, .offset = ADMIN(streams.idle_timeout_s),      .min = 1, .max = 86400},
+	{"stuck_timeout",     config_read_u32, IN_ALL, .offset = ADMIN(streams.stuck_timeout_s),     .min = 1, .max = 3600},
+	{.name = NULL},
+};
+
 static const struct config_field limits[] = {
 	{"allocations",      config_read_u32,       IN_ALL, .offset = ADMIN(allocations_max),    .min = 0, .max = 16000000},
 	{"user_quota",       read_user_quota_alias, IN_ALL, .offset = ADMIN(user_quota),         .min = 0, .max = 16000000},
 	{"lifetime_default", config_read_u32,       IN_ALL, .offset = ADMIN(lifetime_default_s), .min = 1, .max = 86400},
 	{"lifetime_max",     config_read_u32,       IN_ALL, .offset = ADMIN(lifetime_max_s),     .min = 1, .max = 86400},
 	{"unauthenticated",  config_read_object,    IN_ALL, .fields = unauthenticated},
+	{"streams",          config_read_object,    IN_ALL, .fields = streams},
 	{.name = NULL},
 };
 

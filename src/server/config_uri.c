@@ -94,15 +94,48 @@ static bool percent_decode(const char *text, char *ret_text, size_t size)
 	return true;
 }
 
-static const char *parse_query(char *query)
+static const char *parse_transport(const char *transport, bool secure, enum config_protocol *protocol)
+{
+	static const struct {
+		const char *name;
+		enum config_protocol plain, secure;
+	} transports[] = {
+		{"udp", PROTOCOL_UDP, PROTOCOL_DTLS},
+		{"tcp", PROTOCOL_TCP, PROTOCOL_TLS},
+		{"tls", PROTOCOL_TLS, PROTOCOL_TLS},
+		{"dtls", PROTOCOL_DTLS, PROTOCOL_DTLS},
+	};
+	for (size_t i = 0; i < sizeof transports / sizeof transports[0]; i++)
+		if (strcasecmp(transport, transports[i].name) == 0) {
+			*protocol = secure ? transports[i].secure : transports[i].plain;
+			return NULL;
+		}
+	return "names a transport that there is not: use transport=udp or transport=tcp, and turns: for TLS or DTLS";
+}
+
+static const char *parse_query(char *query, bool secure, enum config_protocol *protocol)
 {
 	char *rest = NULL;
 	for (char *item = strtok_r(query, "&", &rest); item; item = strtok_r(NULL, "&", &rest)) {
 		if (strncasecmp(item, "transport=", 10) != 0)
 			return "knows no parameter but transport: use turn://user:password@address:port?transport=udp";
-		if (strcasecmp(item + 10, "udp") != 0)
-			return "names a transport that this version does not serve: use transport=udp";
+		const char *wrong = parse_transport(item + 10, secure, protocol);
+		if (wrong)
+			return wrong;
 	}
+	return NULL;
+}
+
+/* What stands behind the '@'. */
+static const char *parse_host(char *host, uint16_t default_port, struct addr *ret_address)
+{
+	struct addr address = addr_any(ADDR_IPV4, default_port);
+	host[strcspn(host, "/")] = '\0';
+	if (host[0] == ':' && !port_parse(host + 1, &address.port))
+		return "has no usable port: use 1 to 65535";
+	if (host[0] != '\0' && host[0] != ':' && !config_address_parse(host, default_port, &address))
+		return "has no usable address: use an IP address (IPv6 in brackets) or localhost, and a port from 1 to 65535";
+	*ret_address = address;
 	return NULL;
 }
 
@@ -119,14 +152,15 @@ static const char *parse_user_info(char *user_info, struct config_auth *auth)
 	return NULL;
 }
 
-const char *config_uri_parse_turn(const char *uri, struct config_auth *auth, struct addr *ret_address)
+const char *config_uri_parse_turn(
+	const char *uri, struct config_auth *auth, struct addr *ret_address, enum config_protocol *ret_protocol)
 {
 	char copy[2048];
-	if (strncasecmp(uri, "turns:", 6) == 0)
-		return "asks for TLS, which this version does not serve: use turn://user:password@address:port?transport=udp";
-	if (strncasecmp(uri, "turn:", 5) != 0)
+	bool secure = strncasecmp(uri, "turns:", 6) == 0;
+	if (!secure && strncasecmp(uri, "turn:", 5) != 0)
 		return "is not a turn: URI: use turn://user:password@address:port?transport=udp";
-	uri += strncmp(uri + 5, "//", 2) == 0 ? 7 : 5;
+	uri = strchr(uri, ':') + 1;
+	uri += strncmp(uri, "//", 2) == 0 ? 2 : 0;
 	if (strlen(uri) >= sizeof copy)
 		return "is too long: use at most 2000 bytes";
 	memcpy(copy, uri, strlen(uri) + 1);
@@ -138,22 +172,22 @@ const char *config_uri_parse_turn(const char *uri, struct config_auth *auth, str
 	if (host == NULL)
 		return "has no credentials: use turn://user:password@address:port?transport=udp";
 	*host++ = '\0';
-	host[strcspn(host, "/")] = '\0';
 
 	struct config_auth result = *auth;
-	struct addr address = addr_any(ADDR_IPV4, CONFIG_PORT_DEFAULT);
+	struct addr address;
+	enum config_protocol protocol = secure ? PROTOCOL_TLS : PROTOCOL_UDP;
 	const char *wrong = parse_user_info(copy, &result);
-	if (wrong == NULL && host[0] == ':' && !port_parse(host + 1, &address.port))
-		wrong = "has no usable port: use 1 to 65535";
-	else if (wrong == NULL && host[0] != '\0' && host[0] != ':' && !config_address_parse(host, CONFIG_PORT_DEFAULT, &address))
-		wrong = "has no usable address: use an IP address (IPv6 in brackets) or localhost, and a port from 1 to 65535";
 	if (wrong == NULL && query)
-		wrong = parse_query(query);
+		wrong = parse_query(query, secure, &protocol);
+	bool tls = protocol == PROTOCOL_TLS || protocol == PROTOCOL_DTLS;
+	if (wrong == NULL)
+		wrong = parse_host(host, tls ? CONFIG_PORT_TLS_DEFAULT : CONFIG_PORT_DEFAULT, &address);
 	bytes_wipe(copy, sizeof copy);
 	if (wrong == NULL) {
 		result.type = AUTH_STATIC;
 		*auth = result;
 		*ret_address = address;
+		*ret_protocol = protocol;
 	}
 	bytes_wipe(&result, sizeof result);
 	return wrong;
@@ -194,16 +228,18 @@ struct config *config_load_uri(const char *uri, const struct config_world *world
 {
 	struct config *config = config_create(CONFIG_URI, world);
 	struct addr address = {0};
+	enum config_protocol protocol = PROTOCOL_UDP;
 	size_t errors = problems->errors;
 	/* The URI itself has the password in it and is not shown. */
 	problems->source = "URI";
-	const char *wrong = config ? config_uri_parse_turn(uri, &config->auth, &address) : NULL;
+	const char *wrong = config ? config_uri_parse_turn(uri, &config->auth, &address, &protocol) : NULL;
 	if (wrong)
 		config_error(problems, "", "%s", wrong);
 	if (wrong == NULL && config) {
 		struct config_listener *listener = &config->listeners[0];
 		*listener = config_listener_defaults();
 		config_set_text(listener->name, sizeof listener->name, "default-listener");
+		listener->protocol = protocol;
 		listener->address = addr_with_port(address, 0);
 		listener->port = address.port;
 		config->listener_count = 1;

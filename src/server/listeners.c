@@ -1,12 +1,13 @@
 /*
- * listeners - the sockets that clients send to: for each listener and family one per shard, all before the first packet, because a
- * socket that joins or leaves the group later moves the flows of all others.
+ * listeners - the sockets that clients send to or connect to: for each listener and family one per shard, all before the first
+ * packet, because a socket that joins or leaves the group later moves the flows of all others.
  */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "io/tcp_socket.h"
 #include "io/udp_socket.h"
 #include "server_state.h"
 
@@ -50,15 +51,33 @@ static void warn_if_clipped(const struct config *config, int granted)
 
 enum { BIND_TRIES = 20, BIND_PAUSE_MS = 50 };
 
+static int open_once(struct server *server, const struct config_listener *listener, const struct addr *bind, int fds[])
+{
+	if (config_listener_is_stream(listener)) {
+		struct tcp_socket_options options = {0};
+		return tcp_socket_listen_group(bind, &options, server->shard_count, fds);
+	}
+	struct udp_socket_options options = {
+		.receive_buffer = (int)server->config->admin.listener_receive_buffer,
+		.send_buffer = (int)server->config->admin.listener_receive_buffer,
+		.reuse_port = true,
+		.listener = true,
+	};
+	int granted = 0;
+	int result = udp_socket_open_group(bind, &options, server->shard_count, fds, &granted);
+	if (result == 0)
+		warn_if_clipped(server->config, granted);
+	return result;
+}
+
 /* A process that used io_uring and has just ended may hold its port for some 100 ms more, until the kernel has torn its ring
  * down. */
-static int open_group(
-	const struct addr *bind, const struct udp_socket_options *options, unsigned count, int fds[], int *ret_granted)
+static int open_group(struct server *server, const struct config_listener *listener, const struct addr *bind, int fds[])
 {
-	int result = udp_socket_open_group(bind, options, count, fds, ret_granted);
+	int result = open_once(server, listener, bind, fds);
 	for (unsigned try = 1; result == -EADDRINUSE && try < BIND_TRIES; try++) {
 		usleep(BIND_PAUSE_MS * 1000);
-		result = udp_socket_open_group(bind, options, count, fds, ret_granted);
+		result = open_once(server, listener, bind, fds);
 	}
 	return result;
 }
@@ -70,30 +89,25 @@ static int open_family(struct server *server, struct shard_params params[], unsi
 	const struct addr *bind = &listener->bind[family];
 	if (bind->family == ADDR_NONE)
 		return 0;
-	struct udp_socket_options options = {
-		.receive_buffer = (int)server->config->admin.listener_receive_buffer,
-		.send_buffer = (int)server->config->admin.listener_receive_buffer,
-		.reuse_port = true,
-		.listener = true,
-	};
-	int fds[SHARDS_MAX], granted = 0;
+	int fds[SHARDS_MAX];
 	char text[ADDR_TEXT_SIZE];
-	int result = open_group(bind, &options, server->shard_count, fds, &granted);
+	const char *protocol = config_protocol_name(listener->protocol);
+	int result = open_group(server, listener, bind, fds);
 	if ((result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL) && !listener->bind_given && family == RELAY_IPV6) {
 		log_info(LOG_IO, "listener %s: this machine has no IPv6, IPv4 only", listener->name);
 		return 0;
 	}
 	if (result < 0) {
-		log_error(LOG_IO, "listener %s: cannot open UDP %s: %s: %s", listener->name, addr_format(bind, text),
+		log_error(LOG_IO, "listener %s: cannot open %s %s: %s: %s", listener->name, protocol, addr_format(bind, text),
 			strerror(-result), advice(result));
 		return -1;
 	}
-	warn_if_clipped(server->config, granted);
 	for (unsigned shard = 0; shard < server->shard_count; shard++) {
 		params[shard].listeners[index][family] = fds[shard];
 		params[shard].listener_bound[index][family] = !addr_is_any(bind);
 	}
-	log_info(LOG_IO, "listener %s: UDP %s", listener->name, addr_format(bind, text));
+	log_info(LOG_IO, "listener %s: %s %s%s", listener->name, protocol, addr_format(bind, text),
+		listener->proxy_protocol ? " behind proxies" : "");
 	return 0;
 }
 

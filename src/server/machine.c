@@ -168,8 +168,16 @@ uint32_t machine_raise_descriptors(void)
 enum {
 	/* A kernel socket with what a ring keeps for it (3-4 KB), our own state (1-2 KB), and a packet or two in its queue. */
 	BYTES_PER_ALLOCATION = 8 * 1024,
+	/* The same, with keys instead of permissions. */
+	BYTES_PER_CONNECTION = 8 * 1024,
+	/* libssl's state. */
+	BYTES_PER_HANDSHAKE = 60 * 1024,
+	/* As src/shard/stream_buffers.h has it. */
+	BYTES_PER_STREAM_BUFFER = 68 * 1024,
 	/* The process itself with its buffers. */
 	BYTES_FIXED = 12 * 1024 * 1024,
+	/* What libssl and libcrypto keep for themselves, certificates included. */
+	BYTES_FIXED_TLS = 1024 * 1024,
 	/* Receive buffers' share that a shard comes to use under load. */
 	BYTES_PER_SHARD = 4 * 1024 * 1024,
 	/* Beside relay sockets: standard streams, inotify, the event loop, and the connections that HTTP accepts. */
@@ -179,43 +187,116 @@ enum {
 	/* More than this no port range gives. */
 	ALLOCATIONS_MAX = 131072,
 	ALLOCATIONS_MIN = 16,
+	/* Each is there for an allocation. */
+	CONNECTIONS_MAX = ALLOCATIONS_MAX,
+	CONNECTIONS_MIN = ALLOCATIONS_MIN,
+	HANDSHAKES_MIN = 4,
+	/* Of each shard. Address space until connections wait for the rest of something, or read slowly: few do at a time. */
+	STREAM_BUFFERS_MAX = 2048,
+	STREAM_BUFFERS_MIN = 8,
+	/* A connection holds a part of a record, a part of a frame, and what waits to be sent. */
+	STREAM_BUFFERS_PER_CONNECTION = 3,
 };
 
-/* Descriptors left for allocations once everything else has its own. */
-static uint64_t descriptors_left(const struct machine *machine, unsigned shards, unsigned listeners)
+/* Descriptors left for allocations and connections once everything else has its own. */
+static uint64_t descriptors_left(const struct machine *machine, const struct machine_wish *wish)
 {
-	uint64_t reserved = DESCRIPTORS_FIXED + (uint64_t)shards * (DESCRIPTORS_PER_SHARD + RELAY_FAMILIES * listeners);
+	uint64_t reserved = DESCRIPTORS_FIXED + (uint64_t)wish->shards * (DESCRIPTORS_PER_SHARD + RELAY_FAMILIES * wish->listeners);
 	uint64_t left = machine->descriptors > reserved ? machine->descriptors - reserved : 0;
 	/* Clients are spread unevenly, so the shards' tables, and with them their reservations, are half again as large as the
 	 * even share. */
-	uint64_t reservations = left * 3 / (2 * LIMIT_ALLOCATIONS_PER_RESERVATION) + shards;
-	if (reservations > (uint64_t)LIMIT_RESERVATIONS * shards)
-		reservations = (uint64_t)LIMIT_RESERVATIONS * shards;
+	uint64_t reservations = left * 3 / (2 * LIMIT_ALLOCATIONS_PER_RESERVATION) + wish->shards;
+	if (reservations > (uint64_t)LIMIT_RESERVATIONS * wish->shards)
+		reservations = (uint64_t)LIMIT_RESERVATIONS * wish->shards;
 	return left > reservations ? left - reservations : 0;
 }
 
-uint32_t machine_allocations_max(
-	const struct machine *machine, unsigned shards, unsigned listeners, uint32_t wanted, const char **ret_reason)
+static uint64_t lesser(uint64_t a, uint64_t b)
 {
-	uint64_t bound = wanted > 0 ? wanted : ALLOCATIONS_MAX;
-	*ret_reason = wanted > 0 ? "the configuration" : "the number of ports";
-	uint64_t by_descriptors = descriptors_left(machine, shards, listeners);
-	if (by_descriptors < bound) {
-		bound = by_descriptors;
-		*ret_reason = "the descriptor limit (ulimit -n)";
+	return a < b ? a : b;
+}
+
+struct share {
+	uint64_t allocations, connections;
+};
+
+/* So many units between the two: half each, but what one of them may not use by configuration is the other's. */
+static struct share divide(uint64_t units, const struct machine_wish *wish, bool both)
+{
+	uint64_t allocations = wish->allocations > 0 ? wish->allocations : ALLOCATIONS_MAX;
+	uint64_t connections = wish->connections_max > 0 ? wish->connections_max : CONNECTIONS_MAX;
+	if (!both)
+		return (struct share){units, connections};
+	if (connections < units / 2)
+		return (struct share){units - connections, connections};
+	if (allocations < units / 2)
+		return (struct share){allocations, units - allocations};
+	return (struct share){units / 2, units / 2};
+}
+
+static void bound(uint32_t *value, const char **reason, uint64_t by, const char *by_reason)
+{
+	if (by >= *value)
+		return;
+	*value = (uint32_t)by;
+	*reason = by_reason;
+}
+
+/* How many of `size` bytes each shard may have in a quarter of the memory left. */
+static uint32_t in_a_quarter(uint64_t left, uint32_t size, unsigned shards, uint32_t min, uint32_t wanted)
+{
+	uint64_t fit = left / 4 / size / shards;
+	return (uint32_t)lesser(fit < min ? min : fit, wanted);
+}
+
+/* Handshakes and buffers first; the rest is for allocations and connections. */
+static void bound_by_memory(const struct machine *machine, const struct machine_wish *wish, struct machine_budget *budget)
+{
+	static const char reason[] = "the memory limit of the cgroup";
+	uint64_t fixed = BYTES_FIXED + (uint64_t)BYTES_PER_SHARD * wish->shards + (wish->handshakes ? BYTES_FIXED_TLS : 0);
+	uint64_t left = machine->memory_bytes > fixed ? machine->memory_bytes - fixed : 0, taken = 0;
+	if (wish->handshakes) {
+		budget->handshakes_max = in_a_quarter(left, BYTES_PER_HANDSHAKE, wish->shards, HANDSHAKES_MIN, UINT32_MAX);
+		taken += lesser(budget->handshakes_max, wish->handshakes_wanted) * BYTES_PER_HANDSHAKE * wish->shards;
 	}
-	if (machine->memory_bytes != UINT64_MAX) {
-		uint64_t fixed = BYTES_FIXED + (uint64_t)BYTES_PER_SHARD * shards;
-		uint64_t left = machine->memory_bytes > fixed ? machine->memory_bytes - fixed : 0;
-		uint64_t by_memory = left / BYTES_PER_ALLOCATION;
-		if (by_memory < ALLOCATIONS_MIN)
-			by_memory = ALLOCATIONS_MIN;
-		if (by_memory < bound) {
-			bound = by_memory;
-			*ret_reason = "the memory limit of the cgroup";
-		}
+	if (wish->connections) {
+		budget->stream_buffers =
+			in_a_quarter(left, BYTES_PER_STREAM_BUFFER, wish->shards, STREAM_BUFFERS_MIN, budget->stream_buffers);
+		taken += (uint64_t)budget->stream_buffers * BYTES_PER_STREAM_BUFFER * wish->shards;
 	}
-	return (uint32_t)bound;
+	left = left > taken ? left - taken : 0;
+	_Static_assert((int)BYTES_PER_CONNECTION == (int)BYTES_PER_ALLOCATION, "divided by one unit");
+	struct share share = divide(left / BYTES_PER_ALLOCATION, wish, wish->connections);
+	if (share.allocations < ALLOCATIONS_MIN)
+		share.allocations = ALLOCATIONS_MIN;
+	if (share.connections < CONNECTIONS_MIN)
+		share.connections = CONNECTIONS_MIN;
+	bound(&budget->allocations, &budget->allocations_bound, share.allocations, reason);
+	bound(&budget->connections, &budget->connections_bound, share.connections, reason);
+}
+
+void machine_plan(const struct machine *machine, const struct machine_wish *wish, struct machine_budget *ret_budget)
+{
+	static const char configured[] = "the configuration", descriptors[] = "the descriptor limit (ulimit -n)";
+	struct machine_budget budget = {
+		.allocations = wish->allocations > 0 ? wish->allocations : ALLOCATIONS_MAX,
+		.allocations_bound = wish->allocations > 0 ? configured : "the number of ports",
+		.connections = !wish->connections          ? 0
+			       : wish->connections_max > 0 ? wish->connections_max
+							   : CONNECTIONS_MAX,
+		.connections_bound = wish->connections_max > 0 ? configured : "the number of ports",
+		.handshakes_max = UINT32_MAX,
+	};
+	struct share share = divide(descriptors_left(machine, wish), wish, wish->sockets);
+	bound(&budget.allocations, &budget.allocations_bound, share.allocations, descriptors);
+	bound(&budget.connections, &budget.connections_bound, share.connections, descriptors);
+	uint64_t of_shard = (budget.connections + (uint64_t)wish->shards - 1) / wish->shards;
+	if (wish->connections)
+		budget.stream_buffers =
+			(uint32_t)lesser(of_shard * STREAM_BUFFERS_PER_CONNECTION + STREAM_BUFFERS_MIN, STREAM_BUFFERS_MAX);
+	if (machine->memory_bytes != UINT64_MAX)
+		bound_by_memory(machine, wish, &budget);
+	*ret_budget = budget;
 }
 
 uint32_t machine_receive_buffers(const struct machine *machine, unsigned shards)

@@ -1,6 +1,8 @@
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "server/config_print.h"
+#include "server/config_streams.h"
 #include "server/server.h"
 
 static void print_problems(const struct config_problems *problems)
@@ -10,6 +12,16 @@ static void print_problems(const struct config_problems *problems)
 	size_t total = problems->errors + problems->warnings;
 	if (total > problems->kept)
 		fprintf(stderr, "uturn: and %zu more\n", total - problems->kept);
+}
+
+/* Certificates that do not fit, which only the start would find. */
+static bool streams_are_fine(const struct config *config, struct config_problems *problems)
+{
+	const struct config_streams_params params = {
+		.config = config, .world = config_world_system(), .now_s = clock_now().wall_s, .handshakes_max = UINT32_MAX};
+	struct stream_config *streams = config_streams_create(&params, problems);
+	stream_config_unref(streams);
+	return streams != NULL;
 }
 
 static const char *config_source(const struct options *options)
@@ -27,6 +39,10 @@ int main(int argc, char **argv)
 
 	struct config_problems problems = {0};
 	struct config *config = options_load(&options, config_world_system(), &problems);
+	if (config != NULL && options.action != OPTIONS_RUN && !streams_are_fine(config, &problems)) {
+		config_free(config);
+		config = NULL;
+	}
 	print_problems(&problems);
 	if (config == NULL)
 		return 1;

@@ -38,6 +38,7 @@ static const char documentation[] =
 	"  uturn -c uturn.json                    run a configuration\n"
 	"  uturn -c uturn.json --check            is it valid?\n"
 	"  uturn 'turn://user:pass@0.0.0.0:3478?transport=udp'\n"
+	"  uturn 'turns://user:pass@0.0.0.0:5349?transport=tcp'\n"
 	"\n"
 	"Signals: SIGHUP reloads the file, SIGTERM drains, a second SIGTERM leaves at once.";
 

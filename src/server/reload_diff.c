@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/config_listener.h"
+
 enum effect { LIVE, RESTART };
 
 /* How a value is shown. */
-enum kind { NUMBER_8, NUMBER_16, NUMBER_32, BOOLEAN, TEXT, SECRET, ENGINE, ADDRESSES, HTTP };
+enum kind { NUMBER_8, NUMBER_16, NUMBER_32, BOOLEAN, TEXT, SECRET, ENGINE, PROTOCOL, ADDRESSES, HTTP };
 
 struct option {
 	const char *path;
@@ -41,6 +43,12 @@ static const struct option options[] = {
 	{"admin.limits.unauthenticated.spare",       LIVE,    NUMBER_32, OPTION(config, admin.unauth.spare_s)},
 	{"admin.limits.unauthenticated.ipv4_prefix", LIVE,    NUMBER_8,  OPTION(config, admin.unauth.ipv4_bits)},
 	{"admin.limits.unauthenticated.ipv6_prefix", LIVE,    NUMBER_8,  OPTION(config, admin.unauth.ipv6_bits)},
+	{"admin.limits.streams.connections",         RESTART, NUMBER_32, OPTION(config, admin.connections_max)},
+	{"admin.limits.streams.per_source",          LIVE,    NUMBER_32, OPTION(config, admin.streams.per_source)},
+	{"admin.limits.streams.handshakes",          LIVE,    NUMBER_32, OPTION(config, admin.streams.handshakes)},
+	{"admin.limits.streams.handshake_timeout",   LIVE,    NUMBER_32, OPTION(config, admin.streams.handshake_timeout_s)},
+	{"admin.limits.streams.idle_timeout",        LIVE,    NUMBER_32, OPTION(config, admin.streams.idle_timeout_s)},
+	{"admin.limits.streams.stuck_timeout",       LIVE,    NUMBER_32, OPTION(config, admin.streams.stuck_timeout_s)},
 	{"admin.buffers.listener_receive",           RESTART, NUMBER_32, OPTION(config, admin.listener_receive_buffer)},
 	{"admin.buffers.relay_receive",              RESTART, NUMBER_32, OPTION(config, admin.relay_receive_buffer)},
 	{"admin.buffers.relay_send",                 RESTART, NUMBER_32, OPTION(config, admin.relay_send_buffer)},
@@ -53,7 +61,9 @@ static const struct option options[] = {
 
 /* Of a listener that both configurations have. The path goes behind "listeners[N].". */
 static const struct option listener_options[] = {
+	{"protocol",           RESTART, PROTOCOL,  OPTION(config_listener, protocol)},
 	{"port",               RESTART, NUMBER_16, OPTION(config_listener, port)},
+	{"proxy_protocol",     RESTART, BOOLEAN,   OPTION(config_listener, proxy_protocol)},
 	{"public_address",     LIVE,    TEXT,      OPTION(config_listener, public_address)},
 	{"public_port",        LIVE,    NUMBER_16, OPTION(config_listener, public_port)},
 	{"address",            RESTART, ADDRESSES, OPTION(config_listener, address)},
@@ -94,7 +104,7 @@ static void show_http(const struct config_http *http, char *ret_text)
 
 static uint32_t number(const void *value, size_t size)
 {
-	uint8_t narrow;
+	uint8_t narrow; /* or a boolean */
 	uint16_t half;
 	uint32_t word = 0;
 	switch (size) {
@@ -130,6 +140,9 @@ static void show(const struct option *option, const void *value, char ret_text[s
 		break;
 	case ENGINE:
 		snprintf(ret_text, VALUE_SIZE, "%s", engine_name((enum engine_kind)number(value, option->size)));
+		break;
+	case PROTOCOL:
+		snprintf(ret_text, VALUE_SIZE, "%s", config_protocol_name((enum config_protocol)number(value, option->size)));
 		break;
 	case ADDRESSES:
 		show_addresses(value, option->size / sizeof(struct addr), ret_text);
@@ -217,6 +230,22 @@ static bool clusters_equal(const struct config *a, const struct config *b)
 	return true;
 }
 
+/* Certificates and trusted proxies are live, but those of a protocol that stays away are of no use to the one that runs. */
+static void keep_streams(const struct config_listener *running, struct config_listener *incoming, struct reload_diff *diff)
+{
+	if (incoming->protocol != running->protocol) {
+		config_identities_unref(incoming->identities);
+		incoming->identities = config_identities_ref(running->identities);
+	}
+	if (incoming->proxy_protocol != running->proxy_protocol) {
+		memcpy(incoming->proxy_trusted, running->proxy_trusted, sizeof incoming->proxy_trusted);
+		incoming->proxy_trusted_count = running->proxy_trusted_count;
+	}
+	diff->changed |= !config_identities_equal(running->identities, incoming->identities);
+	diff->changed |= !config_identities_same_files(running->identities, incoming->identities);
+	diff->changed |= memcmp(running->proxy_trusted, incoming->proxy_trusted, sizeof running->proxy_trusted) != 0;
+}
+
 /* A listener that stays: what is live comes from the incoming one, its routes included; the rest is as it was. */
 static void keep_listener(const struct config_listener *running, struct config_listener *incoming, struct reload_diff *diff)
 {
@@ -227,6 +256,7 @@ static void keep_listener(const struct config_listener *running, struct config_l
 		incoming->port_min = running->port_min;
 		incoming->port_max = running->port_max;
 	}
+	keep_streams(running, incoming, diff);
 	/* What was bound has the running port in it, which is reported as `port`. */
 	for (int family = 0; family < RELAY_FAMILIES; family++)
 		if (incoming->bind[family].family != ADDR_NONE)
@@ -254,18 +284,20 @@ static bool merge_listeners(const struct config *running, struct config *incomin
 			merged[i] = *new;
 			new->name[0] = '\0';
 			new->routes = NULL;
+			new->identities = NULL;
 			continue;
 		}
 		config_warning(&diff->kept, "listeners", "removing \"%s\" takes a restart; kept it", old->name);
 		merged[i] = *old;
 		merged[i].routes = NULL;
+		config_identities_ref(merged[i].identities);
 		complete = translate_routes(running, old, incoming, &merged[i]) && complete;
 	}
 	for (size_t i = 0; i < incoming->listener_count; i++) {
-		const struct config_listener *new = &incoming->listeners[i];
+		struct config_listener *new = &incoming->listeners[i];
 		if (new->name[0] != '\0')
 			config_warning(&diff->kept, "listeners", "adding \"%s\" takes a restart; not opened", new->name);
-		free(new->routes);
+		config_listener_done(new);
 	}
 	memcpy(incoming->listeners, merged, LIMIT_LISTENERS * sizeof *merged);
 	incoming->listener_count = running->listener_count;

@@ -9,7 +9,11 @@
 
 #include "base/log.h"
 #include "server/config_print.h"
+#include "server/config_streams.h"
 #include "server_state.h"
+
+/* How often the keys of session tickets are asked whether they are old. */
+enum { TICKETS_INTERVAL_S = 3600 };
 
 static int fail(const char *what)
 {
@@ -26,13 +30,26 @@ static int size_up(struct server *server)
 	server->shard_count = shards != 0 ? shards : server->machine.processors;
 	if (server->shard_count > SHARDS_MAX)
 		server->shard_count = SHARDS_MAX;
-	const char *bound;
-	uint32_t most = machine_allocations_max(&server->machine, server->shard_count, (unsigned)server->config->listener_count,
-		server->config->admin.allocations_max, &bound);
-	if (most == 0)
+	const struct config_admin *admin = &server->config->admin;
+	struct config_streams_needs needs = config_streams_needs(server->config);
+	const struct machine_wish wish = {
+		.shards = server->shard_count,
+		.listeners = (unsigned)server->config->listener_count,
+		.allocations = admin->allocations_max,
+		.connections_max = admin->connections_max,
+		.handshakes_wanted = admin->streams.handshakes,
+		.connections = needs.connections,
+		.sockets = needs.sockets,
+		.handshakes = needs.handshakes,
+	};
+	struct machine_budget *budget = &server->budget;
+	machine_plan(&server->machine, &wish, budget);
+	if (budget->allocations == 0 || (needs.connections && budget->connections == 0))
 		return fail("too few descriptors to relay anything: raise the limit (ulimit -n) to 1024 or more");
-	server->allocations_capacity = most;
-	log_info(LOG_SERVER, "up to %u allocations, bounded by %s", most, bound);
+	server->allocations_capacity = budget->allocations;
+	log_info(LOG_SERVER, "up to %u allocations, bounded by %s", budget->allocations, budget->allocations_bound);
+	if (needs.connections)
+		log_info(LOG_SERVER, "up to %u connections, bounded by %s", budget->connections, budget->connections_bound);
 	return 0;
 }
 
@@ -45,6 +62,12 @@ static uint32_t allocations_of_shard(const struct server *server)
 	/* One more than there can be, so that it is the quota that refuses: it knows whose limit was reached. */
 	uint32_t all = server->allocations_capacity + 1;
 	return server->shard_count == 1 || most > all ? all : most;
+}
+
+/* Divided evenly, so that the bound holds for all of them together. */
+static uint32_t connections_of_shard(const struct server *server)
+{
+	return (server->budget.connections + server->shard_count - 1) / server->shard_count;
 }
 
 static int start_shards(struct server *server, struct shard_params params[], struct turn_config *turn)
@@ -61,6 +84,9 @@ static int start_shards(struct server *server, struct shard_params params[], str
 		p->relay_send_buffer = (int)server->config->admin.relay_send_buffer;
 		p->shared = server->shared;
 		p->config = turn;
+		p->streams = server->streams;
+		p->connections_max = connections_of_shard(server);
+		p->stream_buffers = server->budget.stream_buffers;
 		char reason[ENGINE_REASON_SIZE];
 		int result = shard_start(p, &server->shards[i], reason);
 		if (result < 0) {
@@ -87,6 +113,39 @@ static int open_tables(struct server *server)
 	if (server->registry == NULL || server->shared == NULL || server->events == NULL)
 		return fail("not enough memory to start");
 	server_set_quota(server, server->config);
+	return 0;
+}
+
+static void on_tickets_timer(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	struct server *server = context;
+	tls_tickets_renew(server->tickets, clock_now().wall_s);
+}
+
+static int open_tickets(struct server *server)
+{
+	struct timeval interval = {.tv_sec = TICKETS_INTERVAL_S};
+	server->tickets = tls_tickets_create(clock_now().wall_s);
+	server->tickets_timer = event_new(server->events, -1, EV_PERSIST, on_tickets_timer, server);
+	if (server->tickets == NULL || server->tickets_timer == NULL || event_add(server->tickets_timer, &interval) != 0)
+		return fail("not enough memory to start");
+	return 0;
+}
+
+/* Certificates, above all. */
+static int open_streams(struct server *server)
+{
+	struct config_problems problems = {.source = server->options->file};
+	if (config_streams_needs(server->config).handshakes && open_tickets(server) < 0)
+		return -1;
+	struct stream_config *streams = server_stream_config(server, server->config, NULL, &problems);
+	log_problems(&problems);
+	if (streams == NULL)
+		return -1;
+	log_certificates(server, server->config, streams);
+	server->streams = streams;
 	return 0;
 }
 
@@ -125,6 +184,8 @@ static void fill_view(struct server *server)
 		.engine = shard_engine_kind(server->shards[0]),
 		.engine_reason = server->engine_reason,
 		.allocations_max = server->allocations_capacity,
+		.connections_max = server->budget.connections,
+		.streams = server->streams,
 		.started = clock_now(),
 		.last_reload_ok = true,
 		.last_reload_wall_s = clock_now().wall_s,
@@ -134,7 +195,7 @@ static void fill_view(struct server *server)
 static int start(struct server *server)
 {
 	static struct shard_params params[SHARDS_MAX];
-	if (size_up(server) < 0 || open_tables(server) < 0)
+	if (size_up(server) < 0 || open_tables(server) < 0 || open_streams(server) < 0)
 		return -1;
 	struct turn_config *turn = server_turn_config(server, server->config);
 	if (turn == NULL)
@@ -165,6 +226,8 @@ static void stop(struct server *server)
 			event_free(server->signals[i]);
 	if (server->drain_poll != NULL)
 		event_free(server->drain_poll);
+	if (server->tickets_timer != NULL)
+		event_free(server->tickets_timer);
 	server_ops_stop(server->ops);
 	for (unsigned i = 0; i < server->shard_count; i++)
 		shard_stop(server->shards[i]);
@@ -172,6 +235,8 @@ static void stop(struct server *server)
 		server->shards[i] = shard_free(server->shards[i]);
 	if (server->events != NULL)
 		event_base_free(server->events);
+	stream_config_unref(server->streams);
+	tls_tickets_free(server->tickets);
 	shard_shared_free(server->shared);
 	cluster_registry_free(server->registry);
 	config_free(server->config);

@@ -6,6 +6,7 @@
 
 #include "ops/process_stats.h"
 #include "ops/prometheus.h"
+#include "server/server_stream_metrics.h"
 
 enum source { FROM_TURN, FROM_ENGINE, FROM_SHARD };
 
@@ -209,20 +210,9 @@ static void write_cluster_traffic(const struct server_view *view, struct prometh
 	}
 }
 
-/* As in stunnerd, a UDP listener has as many connections as there are threads that read it. */
-static void write_listener_connections(const struct server_view *view, struct prometheus *p)
-{
-	for (size_t i = 0; i < view->config->listener_count; i++)
-		prometheus_value(p, &(struct prometheus_label){"name", view->config->listeners[i].name}, 1, view->shard_count);
-}
-
 static void write_stunner(const struct server_view *view, struct prometheus *p)
 {
-	prometheus_family(p, "stunner_listener_connections", PROMETHEUS_GAUGE, "UDP listeners: shards that read the listener.");
-	write_listener_connections(view, p);
-	prometheus_family(
-		p, "stunner_listener_connections_total", PROMETHEUS_COUNTER, "UDP listeners: shards that have read the listener.");
-	write_listener_connections(view, p);
+	server_stream_metrics_write_stunner(view, p);
 	prometheus_family(p, "stunner_listener_packets_total", PROMETHEUS_COUNTER, "Packets between clients and a listener.");
 	write_listener_traffic(view, p, false);
 	prometheus_family(p, "stunner_listener_bytes_total", PROMETHEUS_COUNTER, "Bytes between clients and a listener.");
@@ -296,6 +286,7 @@ bool server_metrics_write(const struct server_view *view, struct evbuffer *out)
 	write_rows(view, &p);
 	write_errors(view, &p);
 	write_turn_time(view, &p);
+	server_stream_metrics_write(view, &p);
 	write_server(view, &p);
 	write_stunner(view, &p);
 	write_process(view, &p);

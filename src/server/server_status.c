@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "ops/json_writer.h"
@@ -130,18 +131,37 @@ static void write_stats(struct json_writer *j, const struct traffic_counters *tr
 	json_write_end(j, '}');
 }
 
-static const char *protocol_name(enum config_protocol protocol)
+/* "expires" as in 2027-01-31T12:00:00Z. */
+static void write_certificates(struct json_writer *j, const struct tls_context *context)
 {
-	static const char *const names[] = {
-		[PROTOCOL_UDP] = "UDP", [PROTOCOL_TCP] = "TCP", [PROTOCOL_TLS] = "TLS", [PROTOCOL_DTLS] = "DTLS"};
-	return names[protocol];
+	json_write_begin(j, "certificates", '[');
+	for (size_t i = 0; i < tls_context_identity_count(context); i++) {
+		char date[32] = "";
+		time_t expiry_s = (time_t)tls_context_identity_expiry_s(context, i);
+		struct tm tm;
+		if (gmtime_r(&expiry_s, &tm) != NULL)
+			strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm);
+		json_write_begin(j, NULL, '{');
+		json_write_text(j, "name", tls_context_identity_name(context, i));
+		json_write_text(j, "expires", date);
+		json_write_end(j, '}');
+	}
+	json_write_end(j, ']');
+}
+
+static void write_connections(struct json_writer *j, const struct server_view *view, size_t index)
+{
+	uint64_t connections = 0;
+	for (unsigned i = 0; i < view->shard_count; i++)
+		connections += counter_read(&shard_counters(view->shards[i])->streams.connections[index]);
+	json_write_number(j, "connections", connections);
 }
 
 static void write_listener(struct json_writer *j, const struct server_view *view, size_t index)
 {
 	const struct config_listener *listener = &view->config->listeners[index];
 	char protocol[16], address[ADDR_TEXT_SIZE] = "0.0.0.0";
-	snprintf(protocol, sizeof protocol, "TURN-%s", protocol_name(listener->protocol));
+	snprintf(protocol, sizeof protocol, "TURN-%s", config_protocol_name(listener->protocol));
 	if (listener->address.family != ADDR_NONE)
 		addr_format_ip(&listener->address, address);
 	json_write_begin(j, NULL, '{');
@@ -162,6 +182,10 @@ static void write_listener(struct json_writer *j, const struct server_view *view
 	for (unsigned i = 0; i < view->shard_count; i++)
 		add_traffic(&sum, &shard_counters(view->shards[i])->listeners[index]);
 	write_stats(j, &sum);
+	if (config_listener_connects(listener))
+		write_connections(j, view, index);
+	if (view->streams->listeners[index].tls != NULL)
+		write_certificates(j, view->streams->listeners[index].tls);
 	json_write_end(j, '}');
 }
 
@@ -204,7 +228,7 @@ static bool write_clusters(struct json_writer *j, const struct server_view *view
 		json_write_begin(j, NULL, '{');
 		json_write_text(j, "name", cluster->name);
 		json_write_text(j, "type", "STATIC");
-		json_write_text(j, "protocol", protocol_name(cluster->protocol));
+		json_write_text(j, "protocol", config_protocol_name(cluster->protocol));
 		json_write_begin(j, "endpoints", '[');
 		for (size_t k = 0; k < cluster->endpoint_count && endpoints_left > 0; k++, endpoints_left--)
 			write_endpoint(j, &cluster->endpoints[k]);
@@ -226,6 +250,7 @@ static void write_uturn(struct json_writer *j, const struct server_view *view, b
 	json_write_text(j, "engine_reason", view->engine_reason);
 	json_write_number(j, "shards", view->shard_count);
 	json_write_number(j, "allocations_max", view->allocations_max);
+	json_write_number(j, "connections_max", view->connections_max);
 	json_write_bool(j, "draining", view->draining);
 	json_write_number(j, "uptime_s", (clock_mono_ns() - view->started.mono_ns) / NS_PER_S / UTURN_CLOCK_RATE);
 	json_write_bool(j, "last_reload_ok", view->last_reload_ok);

@@ -1,11 +1,10 @@
 /*
- * watch - notices that the configuration file has changed.
+ * watch - notices that the configuration file has changed, or one that it names: certificates and keys.
  *
- * The folder is watched, not the file: editors replace files, and a ConfigMap volume swaps the link `..data` that the file's own
- * link leads through. Events come in flurries, so the file is read once things have been quiet for a moment.
+ * Folders are watched, not files: editors and certbot replace files, and a ConfigMap or Secret volume swaps the link `..data` that
+ * the file's own link leads through. Events come in flurries, so the files are read once things have been quiet for a moment.
  */
 #include <errno.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,17 +16,56 @@
 
 enum { SETTLE_MS = 100 };
 
+/* A file that we wait for. Its folder has the number `wd` with inotify, which is the same for all files in it; -1: not watched. */
+struct watched {
+	char *path;
+	int wd;
+};
+
 struct watch {
 	struct server *server;
-	const char *name; /* of the file in its folder; inside the options */
+	const char *file; /* the configuration; inside the options */
 	int inotify;
+	struct watched *list;
+	size_t count;
 	struct event *changed, *settled;
 };
 
-/* Other files in the folder are no business of ours; `..data` is what a ConfigMap volume swaps. */
+static const char *name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash == NULL ? path : slash + 1;
+}
+
+/* Other files in the folder are no business of ours; `..data` is what a volume swaps. */
 static bool concerns_us(const struct watch *watch, const struct inotify_event *event)
 {
-	return event->len > 0 && (strcmp(event->name, watch->name) == 0 || strcmp(event->name, "..data") == 0);
+	if (event->len == 0)
+		return false;
+	for (size_t i = 0; i < watch->count; i++) {
+		const struct watched *watched = &watch->list[i];
+		if (watched->wd != event->wd)
+			continue;
+		if (strcmp(event->name, name_of(watched->path)) == 0 || strcmp(event->name, "..data") == 0)
+			return true;
+	}
+	return false;
+}
+
+static void folder_is_gone(struct watch *watch, int wd)
+{
+	for (size_t i = 0; i < watch->count; i++) {
+		if (watch->list[i].wd != wd)
+			continue;
+		log_warn(LOG_CONFIG, "the folder of %s is gone: changes take a SIGHUP from now on", watch->list[i].path);
+		watch->list[i].wd = -1;
+	}
+}
+
+static void read_again_soon(struct watch *watch)
+{
+	struct timeval settle = {.tv_usec = SETTLE_MS * 1000};
+	event_add(watch->settled, &settle);
 }
 
 static void on_changed(evutil_socket_t fd, short what, void *context)
@@ -46,12 +84,11 @@ static void on_changed(evutil_socket_t fd, short what, void *context)
 			event = (const struct inotify_event *)(void *)p;
 			ours |= concerns_us(watch, event);
 			if (event->mask & IN_IGNORED)
-				log_warn(LOG_CONFIG, "the configuration file's folder is gone: changes take a SIGHUP from now on");
+				folder_is_gone(watch, event->wd);
 		}
 	}
-	struct timeval settle = {.tv_usec = SETTLE_MS * 1000};
 	if (ours)
-		event_add(watch->settled, &settle);
+		read_again_soon(watch);
 }
 
 static void on_settled(evutil_socket_t fd, short what, void *context)
@@ -59,42 +96,104 @@ static void on_settled(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	struct watch *watch = context;
-	server_reload(watch->server, "the file's folder changed");
+	server_reload(watch->server, "a watched folder changed");
 }
 
-static int open_inotify(const char *file)
+static int watch_folder(const struct watch *watch, const char *file)
 {
-	char path[PATH_MAX];
-	if (strlen(file) >= sizeof path)
+	char folder[PATH_MAX];
+	size_t length = (size_t)(name_of(file) - file);
+	if (length >= sizeof folder)
 		return -ENAMETOOLONG;
-	strcpy(path, file);
-	int inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (inotify < 0)
-		return -errno;
+	memcpy(folder, file, length);
+	folder[length] = '\0';
 	uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR;
-	if (inotify_add_watch(inotify, dirname(path), mask) < 0) {
-		int error = errno;
-		close(inotify);
-		return -error;
+	int wd = inotify_add_watch(watch->inotify, length == 0 ? "." : folder, mask);
+	return wd < 0 ? -errno : wd;
+}
+
+static bool has_wd(const struct watched *list, size_t count, int wd)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].wd == wd)
+			return true;
+	return false;
+}
+
+struct file_list {
+	struct watched *list;
+	size_t count;
+	bool complete;
+};
+
+static void add_file(struct watch *watch, struct file_list *files, const char *path)
+{
+	if (path == NULL)
+		return;
+	for (size_t i = 0; i < files->count; i++)
+		if (strcmp(files->list[i].path, path) == 0)
+			return;
+	struct watched *list = realloc(files->list, (files->count + 1) * sizeof *list);
+	char *copy = strdup(path);
+	if (list != NULL)
+		files->list = list;
+	if (list == NULL || copy == NULL) {
+		files->complete = false;
+		free(copy);
+		return;
 	}
-	return inotify;
+	int wd = watch_folder(watch, path);
+	if (wd < 0)
+		log_warn(LOG_CONFIG, "%s: cannot watch its folder: %s: changes take a SIGHUP", path, strerror(-wd));
+	list[files->count++] = (struct watched){copy, wd < 0 ? -1 : wd};
+}
+
+static void free_list(struct watched *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(list[i].path);
+	free(list);
+}
+
+/* New folders are watched before old ones are let go, so that no change falls in between. True: there are new ones. */
+static bool watch_files(struct watch *watch, const struct config *config)
+{
+	struct file_list files = {.complete = true};
+	add_file(watch, &files, watch->file);
+	for (size_t i = 0; i < config->listener_count; i++) {
+		const struct config_identities *identities = config->listeners[i].identities;
+		for (size_t n = 0; identities != NULL && n < identities->count; n++) {
+			add_file(watch, &files, identities->list[n].certificates.file);
+			add_file(watch, &files, identities->list[n].key.file);
+		}
+	}
+	if (!files.complete)
+		log_warn(LOG_CONFIG, "not enough memory to watch all files: changes take a SIGHUP");
+	struct watched *old = watch->list;
+	size_t old_count = watch->count;
+	watch->list = files.list;
+	watch->count = files.count;
+	bool news = false;
+	for (size_t i = 0; i < files.count; i++)
+		news |= !has_wd(old, old_count, files.list[i].wd);
+	for (size_t i = 0; i < old_count; i++)
+		if (old[i].wd >= 0 && !has_wd(files.list, files.count, old[i].wd))
+			inotify_rm_watch(watch->inotify, old[i].wd);
+	free_list(old, old_count);
+	return news;
 }
 
 struct watch *watch_start(struct server *server, const char *file)
 {
-	int inotify = open_inotify(file);
-	if (inotify < 0) {
-		log_warn(LOG_CONFIG, "%s: cannot watch its folder: %s: changes take a SIGHUP", file, strerror(-inotify));
-		return NULL;
-	}
 	struct watch *watch = calloc(1, sizeof *watch);
-	if (watch == NULL) {
-		close(inotify);
+	int inotify = watch == NULL ? -1 : inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (inotify < 0) {
+		log_warn(LOG_CONFIG, "%s: cannot be watched: %s: changes take a SIGHUP", file, strerror(errno));
+		free(watch);
 		return NULL;
 	}
-	const char *slash = strrchr(file, '/');
 	watch->server = server;
-	watch->name = slash == NULL ? file : slash + 1;
+	watch->file = file;
 	watch->inotify = inotify;
 	watch->changed = event_new(server->events, inotify, EV_READ | EV_PERSIST, on_changed, watch);
 	watch->settled = event_new(server->events, -1, 0, on_settled, watch);
@@ -102,7 +201,15 @@ struct watch *watch_start(struct server *server, const char *file)
 		watch_stop(watch);
 		return NULL;
 	}
+	watch_files(watch, server->config);
 	return watch;
+}
+
+void watch_update(struct watch *watch)
+{
+	/* What has changed in a new folder since its files were read would go unnoticed. */
+	if (watch != NULL && watch_files(watch, watch->server->config))
+		read_again_soon(watch);
 }
 
 void watch_stop(struct watch *watch)
@@ -114,5 +221,6 @@ void watch_stop(struct watch *watch)
 	if (watch->settled != NULL)
 		event_free(watch->settled);
 	close(watch->inotify);
+	free_list(watch->list, watch->count);
 	free(watch);
 }

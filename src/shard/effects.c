@@ -7,13 +7,8 @@
 
 static void reply(struct shard *shard, const struct turn_effect *effect)
 {
-	if (shard->replies_used + effect->reply.size > REPLY_ARENA_SIZE) {
-		engine_flush(shard->engine);
-		shard->replies_used = 0;
-	}
-	uint8_t *copy = shard->replies + shard->replies_used;
+	uint8_t *copy = shard_arena(shard, effect->reply.size);
 	memcpy(copy, effect->reply.data, effect->reply.size);
-	shard->replies_used += effect->reply.size;
 
 	struct departure departure = {.payload = bytes_of(copy, effect->reply.size)};
 	send_to_client(shard, &effect->flow, &departure);

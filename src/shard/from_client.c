@@ -23,7 +23,7 @@ static unsigned segments_alike(const struct received *received, size_t offset, s
 	return count;
 }
 
-static void forward_to_peer(struct shard *shard, const struct received *received, unsigned repeats)
+void shard_forward_to_peer(struct shard *shard, uint8_t tos, unsigned repeats, uint16_t stride)
 {
 	const struct turn_forward *forward = &shard->out.forward;
 	const struct relay_socket *relay = &shard->relays[forward->relay.index];
@@ -32,11 +32,11 @@ static void forward_to_peer(struct shard *shard, const struct received *received
 	struct departure departure = {
 		.socket = relay->socket,
 		.to = forward->peer,
-		.tos = received->tos,
+		.tos = tos,
 		.dont_fragment = forward->dont_fragment,
 		.payload = forward->payload,
 		.repeats = (uint16_t)repeats,
-		.stride = received->segment_size,
+		.stride = stride,
 	};
 	struct traffic_counters *cluster = &shard->counters->clusters[forward->cluster];
 	counter_add(&cluster->tx_packets, 1 + repeats);
@@ -50,9 +50,17 @@ static __attribute__((cold, noinline)) void answer(struct shard *shard, const st
 	shard_perform(shard);
 }
 
+enum verdict shard_take(struct shard *shard, const struct flow *flow, struct bytes message)
+{
+	enum verdict verdict = turn_from_client(shard->turn, flow, message, &shard->now, &shard->out);
+	if (verdict != FORWARD_TO_PEER && shard->out.effect_count > 0)
+		answer(shard, flow);
+	return verdict;
+}
+
 void shard_from_client(struct shard *shard, const struct received *received)
 {
-	unsigned listener = (uint32_t)received->tag >> 1 & 0x7FFF;
+	unsigned listener = tag_listener(received->tag);
 	unsigned family = received->tag & 1;
 	struct traffic_counters *traffic = &shard->counters->listeners[listener];
 	counter_add(&traffic->rx_packets, received_segments(received));
@@ -67,15 +75,12 @@ void shard_from_client(struct shard *shard, const struct received *received)
 	size_t offset = 0;
 	do {
 		struct bytes datagram = received_segment(received, offset);
-		enum verdict verdict = turn_from_client(shard->turn, &flow, datagram, &shard->now, &shard->out);
-		if (verdict == FORWARD_TO_PEER) {
+		if (shard_take(shard, &flow, datagram) == FORWARD_TO_PEER) {
 			unsigned repeats = segments_alike(received, offset, datagram);
 			if (repeats > 0)
-				turn_repeat(shard->turn, &shard->out.forward, verdict, repeats);
-			forward_to_peer(shard, received, repeats);
+				turn_repeat(shard->turn, &shard->out.forward, FORWARD_TO_PEER, repeats);
+			shard_forward_to_peer(shard, received->tos, repeats, received->segment_size);
 			offset += repeats * datagram.size;
-		} else if (shard->out.effect_count > 0) {
-			answer(shard, &flow);
 		}
 		offset += datagram.size;
 	} while (offset < received->data.size);

@@ -17,18 +17,50 @@ const uint64_t turn_time_bounds_ns[TURN_TIME_BUCKETS - 1] = {
 
 static uint64_t wait_ns(const struct shard *shard)
 {
-	uint64_t wait = clock_wait_ns(turn_deadline_ns(shard->turn), shard->now.mono_ns);
+	uint64_t deadline_ns = turn_deadline_ns(shard->turn), connections_ns = connections_deadline_ns(shard);
+	if (connections_ns < deadline_ns)
+		deadline_ns = connections_ns;
+	uint64_t wait = clock_wait_ns(deadline_ns, shard->now.mono_ns);
 	return wait < WAIT_MAX_NS ? wait : WAIT_MAX_NS;
+}
+
+static void receive_from_listener(struct shard *shard, const struct received *received)
+{
+	switch (shard->listener_ways[tag_listener(received->tag)]) {
+	case LISTENER_PLAIN:
+		shard_from_client(shard, received);
+		break;
+	case LISTENER_DTLS:
+		shard_from_dtls(shard, received);
+		break;
+	case LISTENER_PROXIED:
+		shard_from_proxied(shard, received);
+		break;
+	case LISTENER_STREAM:
+		shard_accept(shard, received);
+		break;
+	}
 }
 
 static void receive(struct shard *shard, const struct received *batch, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		if (tag_is_listener(batch[i].tag))
-			shard_from_client(shard, &batch[i]);
-		else
+			receive_from_listener(shard, &batch[i]);
+		else if (batch[i].kind == RECEIVED_DATAGRAM)
 			shard_from_peer(shard, &batch[i]);
+		else
+			shard_from_stream(shard, &batch[i]);
 	}
+}
+
+/* What this turn brought for connections leaves with one send each; then those that have ended go. */
+static void serve_connections(struct shard *shard)
+{
+	handshakes_run(shard);
+	connections_expire(shard);
+	outputs_flush(shard);
+	connections_close(shard);
 }
 
 static void expire(struct shard *shard)
@@ -57,11 +89,16 @@ void shard_loop(struct shard *shard)
 		unsigned count = engine_turn(shard->engine, wait_ns(shard), &batch);
 		shard->now = clock_now();
 		shard->replies_used = 0;
+		stream_buffers_reuse(&shard->streams.buffers);
 		atomic_store_explicit(&shard->heartbeat_ns, shard->now.mono_ns, memory_order_relaxed);
 		receive(shard, batch, count);
 		expire(shard);
 		shard_read_mailbox(shard);
+		if (shard->params.connections_max > 0)
+			serve_connections(shard);
 		account(shard, shard->now.mono_ns);
 	}
+	if (shard->params.connections_max > 0)
+		connections_close_all(shard);
 	engine_flush(shard->engine);
 }

@@ -18,12 +18,14 @@ bool shard_tell(struct shard *shard, const struct message *message)
 	return true;
 }
 
-bool shard_configure(struct shard *shard, struct turn_config *config, bool revoke)
+bool shard_configure(struct shard *shard, struct turn_config *config, struct stream_config *streams, bool revoke)
 {
-	struct message message = {.kind = MESSAGE_CONFIGURE, .configure = {turn_config_ref(config), revoke}};
+	struct message message = {
+		.kind = MESSAGE_CONFIGURE, .configure = {turn_config_ref(config), stream_config_ref(streams), revoke}};
 	if (shard_tell(shard, &message))
 		return true;
 	turn_config_unref(config);
+	stream_config_unref(streams);
 	return false;
 }
 
@@ -136,6 +138,7 @@ static void read_message(struct shard *shard, const struct message *message)
 	case MESSAGE_CONFIGURE:
 		turn_configure(shard->turn, message->configure.config, message->configure.revoke, &shard->now);
 		turn_config_unref(message->configure.config);
+		streams_configure(shard, message->configure.streams);
 		break;
 	case MESSAGE_DRAIN:
 		turn_drain(shard->turn);

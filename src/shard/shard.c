@@ -55,7 +55,9 @@ static int create_core(struct shard *shard)
 	shard->relays = calloc(turn_relay_capacity(shard->turn), sizeof shard->relays[0]);
 	shard->replies = malloc(REPLY_ARENA_SIZE);
 	shard->counters = calloc(1, sizeof *shard->counters);
-	return shard->relays == NULL || shard->replies == NULL || shard->counters == NULL ? -ENOMEM : 0;
+	if (shard->relays == NULL || shard->replies == NULL || shard->counters == NULL)
+		return -ENOMEM;
+	return streams_init(shard);
 }
 
 static int add_listeners(struct shard *shard)
@@ -70,8 +72,9 @@ static int add_listeners(struct shard *shard)
 				continue;
 			shard->params.listeners[listener][family] = -1;
 			socket->port = udp_socket_local(fd).port;
-			int result =
-				engine_add(shard->engine, fd, SOCKET_LISTENER, tag_of_listener(listener, family), &socket->socket);
+			enum socket_kind kind =
+				shard->listener_ways[listener] == LISTENER_STREAM ? SOCKET_ACCEPTOR : SOCKET_LISTENER;
+			int result = engine_add(shard->engine, fd, kind, tag_of_listener(listener, family), &socket->socket);
 			if (result < 0)
 				return result;
 		}
@@ -88,7 +91,7 @@ static void *shard_main(void *context)
 
 	struct engine_params engine = shard->params.engine;
 	/* Sockets that are only reserved are not the engine's. */
-	engine.sockets_max = shard->params.allocations_max + RELAY_FAMILIES * LIMIT_LISTENERS;
+	engine.sockets_max = shard->params.allocations_max + shard->params.connections_max + RELAY_FAMILIES * LIMIT_LISTENERS;
 	shard->open_result = engine_open(&engine, &shard->engine, shard->open_reason);
 	bool opened = shard->open_result == 0;
 	sem_post(&shard->opened);
@@ -124,12 +127,18 @@ static void close_reserved(struct shard *shard)
 			close(shard->relays[i].fd);
 }
 
+static void release_configuration(struct message *message)
+{
+	turn_config_unref(message->configure.config);
+	stream_config_unref(message->configure.streams);
+}
+
 static void refuse_mail(struct shard *shard)
 {
 	struct message message;
 	while (mailbox_take(&shard->mailbox, &message)) {
 		if (message.kind == MESSAGE_CONFIGURE)
-			turn_config_unref(message.configure.config);
+			release_configuration(&message);
 		else if (message.kind == MESSAGE_FIND)
 			query_release(message.find);
 		else if (message.kind == MESSAGE_CLAIMED)
@@ -151,6 +160,7 @@ struct shard *shard_free(struct shard *shard)
 		close_reserved(shard);
 		turn_free(shard->turn);
 	}
+	streams_done(shard);
 	mailbox_done(&shard->mailbox);
 	sem_destroy(&shard->opened);
 	sem_destroy(&shard->released);

@@ -1,7 +1,7 @@
 /*
  * shard_state - what a shard holds, and the functions its files offer each other. The files in the order of a packet's life:
  * loop, from_client or from_peer, effects, relay_sockets; beside them messages (what other threads ask for) and shard (birth and
- * end).
+ * end). Clients that come over connections: connection.h.
  */
 #ifndef UTURN_SRC_SHARD_SHARD_STATE_H
 #define UTURN_SRC_SHARD_SHARD_STATE_H
@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "connection.h"
 #include "crypto/random.h"
 #include "shard/mailbox.h"
 #include "shard/shard.h"
@@ -38,8 +39,16 @@ struct listener_socket {
 };
 #define SOCKET_NONE UINT32_MAX
 
-/* Replies are written here and borrowed by the trains until they leave. */
-enum { REPLY_ARENA_SIZE = 64 * 1024 };
+/* What arrives at a listener's socket. */
+enum listener_way {
+	LISTENER_PLAIN,   /* UDP */
+	LISTENER_DTLS,    /* UDP, with records in it */
+	LISTENER_PROXIED, /* UDP, with the PROXY protocol's header in front */
+	LISTENER_STREAM,  /* connections: TCP, TLS */
+};
+
+/* Replies and sealed datagrams are written here and borrowed by the trains until they leave. */
+enum { REPLY_ARENA_SIZE = 256 * 1024 };
 
 struct shard {
 	/* Used for every packet. */
@@ -50,11 +59,15 @@ struct shard {
 	struct moment now;
 	struct listener_socket listeners[LIMIT_LISTENERS][RELAY_FAMILIES];
 	bool listener_bound[LIMIT_LISTENERS][RELAY_FAMILIES];
+	uint8_t listener_ways[LIMIT_LISTENERS]; /* enum listener_way */
 	struct turn_out out;
-
-	/* Used when allocations come and go. */
 	uint8_t *replies;
 	size_t replies_used;
+
+	/* Used for clients that come over connections. */
+	struct streams streams;
+
+	/* Used when allocations come and go. */
 	struct random_source random;
 	struct shard *const *shards;
 	struct shard_params params;
@@ -90,6 +103,11 @@ static inline bool tag_is_listener(uint64_t tag)
 	return ((uint32_t)tag & TAG_LISTENER) == TAG_LISTENER;
 }
 
+static inline unsigned tag_listener(uint64_t tag)
+{
+	return (uint32_t)tag >> 1 & 0x7FFF;
+}
+
 static inline unsigned family_index(const struct addr *addr)
 {
 	return addr->family == ADDR_IPV6 ? RELAY_IPV6 : RELAY_IPV4;
@@ -110,19 +128,41 @@ static inline struct bytes received_segment(const struct received *received, siz
 	return bytes_of(received->data.data + offset, left < received->segment_size ? left : received->segment_size);
 }
 
+/* Room for `size` bytes that a departure may point to; what was there before leaves if need be. */
+static inline uint8_t *shard_arena(struct shard *shard, size_t size)
+{
+	if (shard->replies_used + size > REPLY_ARENA_SIZE) {
+		engine_flush(shard->engine);
+		shard->replies_used = 0;
+	}
+	uint8_t *memory = shard->replies + shard->replies_used;
+	shard->replies_used += size;
+	return memory;
+}
+
+/* From the socket of its listener: the rest of the departure is filled in. */
+static inline void send_from_listener(
+	struct shard *shard, const struct flow *flow, const struct addr *to, const struct addr *from, struct departure *departure)
+{
+	unsigned family = family_index(to);
+	departure->socket = shard->listeners[flow->listener][family].socket;
+	departure->to = *to;
+	if (!shard->listener_bound[flow->listener][family])
+		departure->from = *from;
+	engine_send(shard->engine, departure);
+}
+
 /* The rest of the departure is filled in: where to, where from, and the listener's accounts. */
 static inline void send_to_client(struct shard *shard, const struct flow *flow, struct departure *departure)
 {
-	unsigned family = family_index(&flow->client);
-	departure->socket = shard->listeners[flow->listener][family].socket;
-	departure->to = flow->client;
-	if (!shard->listener_bound[flow->listener][family])
-		departure->from = flow->local;
 	struct traffic_counters *traffic = &shard->counters->listeners[flow->listener];
 	unsigned packets = 1u + departure->repeats;
 	counter_add(&traffic->tx_packets, packets);
 	counter_add(&traffic->tx_bytes, packets * ((size_t)departure->header_size + departure->payload.size + departure->padding));
-	engine_send(shard->engine, departure);
+	if (flow->connection == 0)
+		send_from_listener(shard, flow, &flow->client, &flow->local, departure);
+	else
+		shard_to_connection(shard, flow, departure);
 }
 
 /* loop.c */
@@ -131,6 +171,10 @@ void shard_loop(struct shard *shard);
 /* from_client.c, from_peer.c: one received datagram or aggregate. */
 void shard_from_client(struct shard *shard, const struct received *received);
 void shard_from_peer(struct shard *shard, const struct received *received);
+/* One message of a client; what it asks for is done. FORWARD_TO_PEER: the way to the peer is left to shard_forward_to_peer. */
+enum verdict shard_take(struct shard *shard, const struct flow *flow, struct bytes message);
+/* What the core just forwarded, and `repeats` payloads that lie `stride` bytes behind one another and go the same way. */
+void shard_forward_to_peer(struct shard *shard, uint8_t tos, unsigned repeats, uint16_t stride);
 
 /* effects.c: does what shard->out asks for, and what the core asks for in turn. */
 void shard_perform(struct shard *shard);

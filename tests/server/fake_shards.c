@@ -1,12 +1,15 @@
 #include "fake_shards.h"
 
+#include <criterion/criterion.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 
 struct shard fake_shards[FAKE_SHARDS];
 struct shard_shared fake_shared;
 struct config fake_config;
+struct stream_config fake_streams;
 
 const uint64_t turn_time_bounds_ns[TURN_TIME_BUCKETS - 1] = {
 	2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000, 2000000, 5000000, 10000000, 20000000};
@@ -104,6 +107,39 @@ static void fill_config(void)
 	};
 }
 
+static void add_listener(const char *name, enum config_protocol protocol, enum transport transport, struct tls_context *tls)
+{
+	struct config_listener *listener = &fake_config.listeners[fake_config.listener_count];
+	fake_streams.listeners[fake_config.listener_count++] = (struct stream_listener){.transport = transport, .tls = tls};
+	*listener = (struct config_listener){.protocol = protocol, .port = 5349};
+	strcpy(listener->name, name);
+}
+
+void fake_add_listeners(void)
+{
+	enum { DAYS = 365 };
+	char *certificate, *key, error[TLS_TEXT_SIZE];
+	size_t at_fault;
+	uint64_t now_s = clock_now().wall_s;
+	cr_assert(tls_self_signed("turn.example.com", now_s, DAYS, &certificate, &key));
+	struct tls_identity_pem identity = {bytes_of_string(certificate), bytes_of_string(key)};
+	struct tls_context_params params = {.identities = &identity, .identity_count = 1};
+	struct tls_context *tls = tls_context_create(&params, now_s, &at_fault, error);
+	cr_assert_not_null(tls, "%s", error);
+	add_listener("tcp", PROTOCOL_TCP, TRANSPORT_TCP, NULL);
+	add_listener("tls", PROTOCOL_TLS, TRANSPORT_TLS, tls);
+	add_listener("dtls", PROTOCOL_DTLS, TRANSPORT_DTLS, tls_context_ref(tls));
+	free(certificate);
+	free(key);
+}
+
+void fake_remove_listeners(void)
+{
+	for (size_t i = 0; i < LIMIT_LISTENERS; i++)
+		tls_context_unref(fake_streams.listeners[i].tls);
+	fake_streams = (struct stream_config){0};
+}
+
 struct server_view *fake_view(void)
 {
 	static struct shard *shards[FAKE_SHARDS] = {&fake_shards[0], &fake_shards[1]};
@@ -120,10 +156,12 @@ struct server_view *fake_view(void)
 		.shard_count = FAKE_SHARDS,
 		.shared = &fake_shared,
 		.config = &fake_config,
+		.streams = &fake_streams,
 		.registry = registry,
 		.engine = ENGINE_EPOLL,
 		.engine_reason = "io_uring: \"EPERM\"",
 		.allocations_max = 4000,
+		.connections_max = 3000,
 		.ready = true,
 		.started = clock_now(),
 		.last_reload_ok = true,

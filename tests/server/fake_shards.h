@@ -27,6 +27,11 @@ enum { FAKE_SHARDS = 2 };
 extern struct shard fake_shards[FAKE_SHARDS];
 extern struct shard_shared fake_shared;
 extern struct config fake_config;
+extern struct stream_config fake_streams;
 struct server_view *fake_view(void);
+
+/* Adds "tcp", and "tls" and "dtls" with a certificate for turn.example.com that is good for a year. */
+void fake_add_listeners(void);
+void fake_remove_listeners(void); /* harmless when they are not there */
 
 #endif

@@ -20,6 +20,8 @@ struct mistake {
 	const char *line;
 };
 
+#define PEM "-----BEGIN X"
+
 static const struct mistake mistakes[] = {
 	{"", ",\"port\":70000", "", "t.json: listeners[0].port: 70000 is out of range: use 1 to 65535"},
 	{"", ",\"port\":0", "", "t.json: listeners[0].port: 0 is out of range: use 1 to 65535"},
@@ -31,9 +33,55 @@ static const struct mistake mistakes[] = {
 	{"", ",\"prot\":1", "", "t.json: listeners[0].prot: unknown field: did you mean \"port\"?"},
 	{"", ",\"minPort\":1", "",
 		"t.json: listeners[0].minPort: unknown field: remove it, or see docs/CONFIGURATION.md for the ones there are"},
-	{"", ",\"protocol\":\"sctp\"", "", "t.json: listeners[0].protocol: \"sctp\" is not known: use one of udp, turn-udp"},
+	{"", ",\"protocol\":\"sctp\"", "", "t.json: listeners[0].protocol: \"sctp\" is not known: use one of udp, tcp, tls, dtls"},
 	{"", ",\"protocol\":\"TLS\"", "",
-		"t.json: listeners[0].protocol: TLS is not supported by this version: use udp, or remove the listener"},
+		"t.json: listeners[0].cert: is missing: protocol TLS needs a certificate: add cert and key, each PEM, base64 of "
+		"PEM or the name of a file"},
+	{"", ",\"protocol\":\"tcp\",\"port\":8086", "",
+		"t.json: listeners[0].port: 8086 is the port of admin.healthcheck_endpoint too: give each its own"},
+	{",\"metrics_endpoint\":\"http://127.0.0.1:9\"", ",\"protocol\":\"tcp\",\"port\":9", "",
+		"t.json: listeners[0].port: 9 is the port of admin.metrics_endpoint too: give each its own"},
+	{"", ",\"proxy_protocol\":true", "",
+		"t.json: listeners[0].proxy_trusted: is missing: name the proxies that proxy_protocol believes, as in "
+		"[\"10.0.0.5\", \"10.1.0.0/24\"]"},
+	{"", ",\"proxy_protocol\":1", "",
+		"t.json: listeners[0].proxy_protocol: a number is neither true nor false: use one of them, without quotes"},
+	{"", ",\"proxy_protocol\":true,\"proxy_trusted\":\"10.0.0.1\"", "",
+		"t.json: listeners[0].proxy_trusted: a string is not a list: use [ … ]"},
+	{"", ",\"proxy_protocol\":true,\"proxy_trusted\":[\"10.0.0.1\",\"balancer\"]", "",
+		"t.json: listeners[0].proxy_trusted[1]: \"balancer\" is not an address or prefix: use IP or IP/bits"},
+	{"",
+		",\"protocol\":\"dtls\",\"cert\":\"" PEM "\",\"key\":\"" PEM "\",\"proxy_protocol\":true,\"proxy_trusted\":"
+		"[\"::1\"]",
+		"",
+		"t.json: listeners[0].proxy_protocol: does not go with DTLS: use protocol udp, tcp or tls behind a proxy, or "
+		"remove it"},
+	{"", ",\"protocol\":\"tls\",\"cert\":\"" PEM "\"", "", "t.json: listeners[0].cert: has no key beside it: add \"key\""},
+	{"", ",\"protocol\":\"tls\",\"key\":\"" PEM "\"", "", "t.json: listeners[0].cert: is missing beside the key: add \"cert\""},
+	{"", ",\"protocol\":\"tls\",\"certificates\":[{\"cert\":\"" PEM "\",\"key\":\"" PEM "\"},{\"key\":\"" PEM "\"}]", "",
+		"t.json: listeners[0].certificates[1].cert: is missing beside the key: add \"cert\""},
+	{"", ",\"protocol\":\"tls\",\"certificates\":{}", "",
+		"t.json: listeners[0].certificates: an object is not a list: use [{\"cert\": …, \"key\": …}, …]"},
+	{"", ",\"protocol\":\"tls\",\"certificates\":[{\"crt\":\"" PEM "\"}]", "",
+		"t.json: listeners[0].certificates[0].crt: unknown field: did you mean \"cert\"?"},
+	{"", ",\"protocol\":\"tls\",\"cert\":7,\"key\":\"" PEM "\"", "",
+		"t.json: listeners[0].cert: a number is not a string: put it in quotes"},
+	{"", ",\"protocol\":\"tls\",\"cert\":\"/nonexistent/tls.crt\",\"key\":\"" PEM "\"", "",
+		"t.json: listeners[0].cert: /nonexistent/tls.crt cannot be read: No such file or directory: name a readable file "
+		"of "
+		"PEM, or use the PEM text or base64 of it"},
+	{",\"limits\":{\"streams\":{\"handshakes\":0}}", "", "",
+		"t.json: admin.limits.streams.handshakes: 0 is out of range: use 1 to 65536"},
+	{",\"limits\":{\"streams\":{\"handshake_timeout\":601}}", "", "",
+		"t.json: admin.limits.streams.handshake_timeout: 601 is out of range: use 1 to 600"},
+	{",\"limits\":{\"streams\":{\"idle_timeout\":0}}", "", "",
+		"t.json: admin.limits.streams.idle_timeout: 0 is out of range: use 1 to 86400"},
+	{",\"limits\":{\"streams\":{\"stuck_timeout\":3601}}", "", "",
+		"t.json: admin.limits.streams.stuck_timeout: 3601 is out of range: use 1 to 3600"},
+	{",\"limits\":{\"streams\":{\"per_source\":-1}}", "", "",
+		"t.json: admin.limits.streams.per_source: -1 is out of range: use 0 to 16000000"},
+	{",\"limits\":{\"streams\":{\"conections\":1}}", "", "",
+		"t.json: admin.limits.streams.conections: unknown field: did you mean \"connections\"?"},
 	{"", ",\"protocol\":7", "", "t.json: listeners[0].protocol: a number is not a string: put it in quotes"},
 	{"", ",\"address\":\"relay.example\"", "",
 		"t.json: listeners[0].address: \"relay.example\" is not an IP address: use one, localhost, or 0.0.0.0 for the "
@@ -155,7 +203,13 @@ static const struct document bad_documents[] = {
 	{NATIVE V1_AUTH ",\"listeners\":[{\"name\":\"a\"},{\"name\":\"a\",\"port\":2}]}",
 		"t.json: listeners[1]: name \"a\" is used by another listener: give each its own"},
 	{"{\"version\":\"v1\"," V1_AUTH ",\"listeners\":[{\"name\":\"a\"},{\"name\":\"b\"}]}",
-		"t.json: listeners[1].port: 3478 is the port of listeners[0] too: give each its own port or bind_address"},
+		"t.json: listeners[1].port: 3478 is the UDP port of listeners[0] too: give each its own port or bind_address"},
+	{NATIVE V1_AUTH ",\"listeners\":[{\"name\":\"a\"},{\"name\":\"b\",\"protocol\":\"dtls\",\"port\":3478,\"cert\":\"" PEM
+			"\",\"key\":\"" PEM "\"}]}",
+		"t.json: listeners[1].port: 3478 is the UDP port of listeners[0] too: give each its own port or bind_address"},
+	{NATIVE V1_AUTH ",\"listeners\":[{\"name\":\"a\",\"protocol\":\"tcp\"},{\"name\":\"b\",\"protocol\":\"tls\",\"port\":3478,"
+			"\"cert\":\"" PEM "\",\"key\":\"" PEM "\"}]}",
+		"t.json: listeners[1].port: 3478 is the TCP port of listeners[0] too: give each its own port or bind_address"},
 	{"{\"version\":\"v1\"," V1_AUTH ",\"listeners\":[]}",
 		"t.json: listeners: there is none: add one, such as {\"name\": \"udp\", \"port\": 3478}"},
 	{"{\"version\":\"v1\"," V1_AUTH ",\"listeners\":[{\"name\":\"a\",\"port\":\"x\"}]}",
@@ -176,18 +230,6 @@ Test(config, refuses_bad_documents_with_one_line_each)
 		cr_assert_eq(
 			problems.errors, 1, "%s: %zu errors, then %s", d->line, problems.errors, problems.list[first + 1].text);
 	}
-}
-
-Test(config, refuses_a_document_of_only_listeners_that_it_does_not_serve)
-{
-	struct config_problems problems = {0};
-	const char *text = "{\"version\":\"v1\"," V1_AUTH ",\"listeners\":[{\"name\":\"a\",\"protocol\":\"TURN-TCP\"}]}";
-	cr_assert_null(config_rig_load(&rig, text, &problems));
-	cr_assert_eq(problems.kept, 2);
-	cr_assert_str_eq(problems.list[0].text,
-		"t.json: listeners[0]: protocol TCP is not supported by this version, which serves UDP: listener skipped");
-	cr_assert_str_eq(problems.list[1].text,
-		"t.json: listeners: none of them is one that this version serves: add one with \"protocol\": \"udp\"");
 }
 
 Test(config, tells_all_mistakes_up_to_a_bound)
@@ -237,6 +279,12 @@ Test(config, fills_in_the_defaults)
 	cr_assert_eq(c->admin.unauth.spare_s, 600);
 	cr_assert_eq(c->admin.unauth.ipv4_bits, 32);
 	cr_assert_eq(c->admin.unauth.ipv6_bits, 64);
+	cr_assert_eq(c->admin.connections_max, 0);
+	cr_assert_eq(c->admin.streams.per_source, 256);
+	cr_assert_eq(c->admin.streams.handshakes, 128);
+	cr_assert_eq(c->admin.streams.handshake_timeout_s, 10);
+	cr_assert_eq(c->admin.streams.idle_timeout_s, 60);
+	cr_assert_eq(c->admin.streams.stuck_timeout_s, 15);
 	cr_assert_eq(c->admin.listener_receive_buffer, 8388608);
 	cr_assert_eq(c->admin.relay_receive_buffer, 524288);
 	cr_assert_eq(c->admin.relay_send_buffer, 524288);
@@ -247,6 +295,9 @@ Test(config, fills_in_the_defaults)
 	cr_assert_eq(c->listeners[0].port_min, 40000);
 	cr_assert_eq(c->listeners[0].port_max, 50000);
 	cr_assert_not(c->listeners[0].port_range_given);
+	cr_assert_null(c->listeners[0].identities);
+	cr_assert_not(c->listeners[0].proxy_protocol);
+	cr_assert_eq(c->listeners[0].proxy_trusted_count, 0);
 	config_free(c);
 }
 
@@ -258,7 +309,9 @@ Test(config, reads_every_field_of_its_own)
 		"\"license_config\":{\"key\":\"k\"},\"engine\":\"epoll\",\"shards\":4,\"drain_timeout\":0,"
 		"\"ready_while_draining\":false,\"alternate_server\":\"[2001:db8::1]:5000\",\"nonce_key\":\"0123456789abcdef\","
 		"\"limits\":{\"allocations\":99,\"lifetime_default\":60,\"lifetime_max\":120,"
-		"\"unauthenticated\":{\"burst\":1,\"rate\":0,\"spare\":2,\"ipv4_prefix\":24,\"ipv6_prefix\":48}},"
+		"\"unauthenticated\":{\"burst\":1,\"rate\":0,\"spare\":2,\"ipv4_prefix\":24,\"ipv6_prefix\":48},"
+		"\"streams\":{\"connections\":11,\"per_source\":12,\"handshakes\":13,\"handshake_timeout\":14,\"idle_timeout\":15,"
+		"\"stuck_timeout\":16}},"
 		"\"buffers\":{\"listener_receive\":1,\"relay_receive\":2,\"relay_send\":3}";
 	const char *listener = ",\"protocol\":\"UDP\",\"port\":1234,\"public_address\":\"turn.example\",\"public_port\":443,"
 			       "\"min_relay_port\":5,\"max_relay_port\":6,\"bind_address\":[\"192.0.2.7\",\"::1\"]";
@@ -286,6 +339,12 @@ Test(config, reads_every_field_of_its_own)
 	cr_assert_eq(c->admin.unauth.spare_s, 2);
 	cr_assert_eq(c->admin.unauth.ipv4_bits, 24);
 	cr_assert_eq(c->admin.unauth.ipv6_bits, 48);
+	cr_assert_eq(c->admin.connections_max, 11);
+	cr_assert_eq(c->admin.streams.per_source, 12);
+	cr_assert_eq(c->admin.streams.handshakes, 13);
+	cr_assert_eq(c->admin.streams.handshake_timeout_s, 14);
+	cr_assert_eq(c->admin.streams.idle_timeout_s, 15);
+	cr_assert_eq(c->admin.streams.stuck_timeout_s, 16);
 	cr_assert_eq(c->admin.listener_receive_buffer, 1);
 	cr_assert_eq(c->admin.relay_receive_buffer, 2);
 	cr_assert_eq(c->admin.relay_send_buffer, 3);

@@ -63,15 +63,15 @@ Test(config_dialects, warns_of_what_a_newer_controller_may_send_and_goes_on)
 {
 	struct config_problems problems = {0};
 	const char *text = "{\"version\":\"v1\",\"future\":{},\"admin\":{\"colour\":\"blue\",\"offload_engine\":\"XDP\"}," AUTH
-			   ",\"listeners\":[{\"name\":\"a\",\"routes\":[\"gone\"]},{\"name\":\"t\",\"protocol\":\"turn-tls\","
-			   "\"cert\":\"x\",\"key\":\"y\"}],"
+			   ",\"listeners\":[{\"name\":\"a\",\"routes\":[\"gone\"]},{\"name\":\"t\",\"protocol\":\"TURN-TLS\","
+			   "\"port\":5349,\"cert\":\"-----BEGIN A\",\"key\":\"-----BEGIN B\",\"colour\":\"blue\"}],"
 			   "\"clusters\":[{\"name\":\"t\",\"protocol\":\"TCP\",\"endpoints\":[\"10.0.0.1\"]}]}";
 	static const char *const lines[] = {
 		"t.json: admin.offload_engine: \"XDP\": this version offloads nothing; goes on without",
 		"t.json: admin.colour: unknown field, ignored",
 		"t.json: clusters[0]: protocol TCP: this version relays to UDP peers only; nothing is admitted by this cluster",
 		"t.json: listeners[0].routes[0]: there is no cluster \"gone\": route ignored",
-		"t.json: listeners[1]: protocol TLS is not supported by this version, which serves UDP: listener skipped",
+		"t.json: listeners[1].colour: unknown field, ignored",
 		"t.json: future: unknown field, ignored",
 	};
 	struct config *c = config_rig_load(&rig, text, &problems);
@@ -79,8 +79,9 @@ Test(config_dialects, warns_of_what_a_newer_controller_may_send_and_goes_on)
 	cr_assert_eq(problems.warnings, sizeof lines / sizeof lines[0]);
 	for (size_t i = 0; i < problems.kept; i++)
 		cr_assert_str_eq(problems.list[i].text, lines[i]);
-	cr_assert_eq(c->listener_count, 1);
+	cr_assert_eq(c->listener_count, 2);
 	cr_assert_eq(c->listeners[0].route_count, 0);
+	cr_assert_eq(c->listeners[1].protocol, PROTOCOL_TLS);
 	config_free(c);
 }
 
@@ -221,5 +222,39 @@ Test(config_dialects, loads_every_example_of_the_documentation)
 		count++;
 	}
 	closedir(folder);
-	cr_assert_geq(count, 5);
+	cr_assert_geq(count, 6);
+}
+
+Test(config_dialects, serve_every_protocol)
+{
+	static const char *const versions[] = {"uturn/v1", "v1", "v1alpha1"};
+	static const struct {
+		const char *name;
+		enum config_protocol protocol;
+		uint16_t native_port;
+	} protocols[] = {
+		{"udp", PROTOCOL_UDP, 3478},
+		{"TURN-UDP", PROTOCOL_UDP, 3478},
+		{"tcp", PROTOCOL_TCP, 3478},
+		{"turn-tcp", PROTOCOL_TCP, 3478},
+		{"tls", PROTOCOL_TLS, 5349},
+		{"TURN-TLS", PROTOCOL_TLS, 5349},
+		{"Dtls", PROTOCOL_DTLS, 5349},
+		{"turn-dtls", PROTOCOL_DTLS, 5349},
+	};
+	for (size_t v = 0; v < 3; v++)
+		for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++) {
+			char text[600];
+			struct config_problems problems = {0};
+			snprintf(text, sizeof text,
+				"{\"version\":\"%s\"," AUTH ",\"clusters\":[{\"name\":\"c\"}],\"listeners\":[{\"name\":\"a\","
+				"\"protocol\":\"%s\",\"cert\":\"-----BEGIN A\",\"key\":\"-----BEGIN B\",\"routes\":[\"c\"]}]}",
+				versions[v], protocols[i].name);
+			struct config *c = config_rig_load(&rig, text, &problems);
+			cr_assert_not_null(c, "%s", problems.list[0].text);
+			cr_assert_eq(c->listeners[0].protocol, protocols[i].protocol, "%s", text);
+			cr_assert_eq(c->listeners[0].port, v == 0 ? protocols[i].native_port : 3478, "%s", text);
+			cr_assert_eq(c->listeners[0].identities != NULL, config_listener_is_secure(&c->listeners[0]));
+			config_free(c);
+		}
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "config_rig.h"
+#include "server/config_streams.h"
 #include "server/config_turn.h"
 #include "server/reload_diff.h"
 
@@ -43,7 +44,9 @@ static struct config_rig rig;
 static const char text[] =
 	"{\"version\":\"v1\",\"admin\":{\"name\":\"$HOME\"},\"auth\":{\"credentials\":{\"username\":\"u\",\"password\":\"p\"}},"
 	"\"clusters\":[{\"name\":\"c\",\"endpoints\":[\"10.0.0.0/8\",\"fd00::/8\"]}],"
-	"\"listeners\":[{\"name\":\"a\",\"routes\":[\"c\"]},{\"name\":\"b\",\"port\":2,\"routes\":[\"c\"]}]}";
+	"\"listeners\":[{\"name\":\"a\",\"routes\":[\"c\"]},{\"name\":\"b\",\"port\":2,\"routes\":[\"c\"],"
+	"\"protocol\":\"tls\",\"cert\":\"-----BEGIN A\",\"key\":\"LS0tLS1CRUdJTiBB\",\"certificates\":[{\"cert\":\"-----BEGIN C\","
+	"\"key\":\"-----BEGIN D\"}],\"proxy_protocol\":true,\"proxy_trusted\":[\"10.0.0.1\",\"::1\"]}]}";
 
 static struct config *load(struct config_problems *problems)
 {
@@ -107,6 +110,30 @@ Test(config_memory, building_the_cores_part_fails_as_a_whole)
 	}
 	cr_assert(n > 10 && n < TRIES_MAX, "%ld", n);
 	cluster_registry_free(registry);
+	config_free(config);
+}
+
+Test(config_memory, building_the_shards_part_fails_as_a_whole)
+{
+	static struct config_problems problems;
+	config_rig_init(&rig, NULL);
+	struct config *config = config_rig_load(&rig,
+		config_rig_native(
+			"", ",\"protocol\":\"tcp\",\"proxy_protocol\":true,\"proxy_trusted\":[\"10.0.0.0/8\",\"fd00::/8\"]", ""),
+		NULL);
+	const struct config_streams_params params = {.config = config, .world = &rig.world, .handshakes_max = 1};
+	long n = 0;
+	for (; n < TRIES_MAX; n++) {
+		problems = (struct config_problems){0};
+		left = n;
+		struct stream_config *streams = config_streams_create(&params, &problems);
+		left = -1;
+		stream_config_unref(streams);
+		if (streams)
+			break;
+		cr_assert_str_eq(problems.list[0].text, "out of memory", "allocation %ld", n);
+	}
+	cr_assert(n >= 3 && n < TRIES_MAX, "%ld", n);
 	config_free(config);
 }
 

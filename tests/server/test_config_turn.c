@@ -205,3 +205,17 @@ Test(cluster_registry, gives_every_name_one_number_and_the_rest_a_common_one)
 	cr_assert_null(cluster_registry_name(r, LIMIT_CLUSTERS));
 	cluster_registry_free(r);
 }
+
+Test(config_turn, refuses_its_own_listeners_of_every_protocol)
+{
+	struct turn_config *t = build(
+		"{\"version\":\"v1\",\"auth\":{\"type\":\"none\"},\"clusters\":[{\"name\":\"c\",\"endpoints\":[\"192.0.2.0/24\"]}],"
+		"\"listeners\":[{\"name\":\"a\",\"routes\":[\"c\"]},{\"name\":\"b\",\"protocol\":\"tcp\",\"port\":1001},"
+		"{\"name\":\"c\",\"protocol\":\"tls\",\"port\":1002,\"cert\":\"-----BEGIN A\",\"key\":\"-----BEGIN B\"},"
+		"{\"name\":\"d\",\"protocol\":\"dtls\",\"port\":1003,\"cert\":\"-----BEGIN A\",\"key\":\"-----BEGIN B\"}]}");
+	cr_assert_eq(t->listener_count, 4);
+	cr_expect(admits(t, 0, "192.0.2.7", 1000, NULL));
+	for (uint16_t port = 1001; port <= 1003; port++)
+		cr_expect_not(admits(t, 0, "192.0.2.7", port, NULL), "%u", port);
+	turn_config_unref(t);
+}

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "config_rig.h"
+#include "server/config_print.h"
 #include "server/config_uri.h"
 
 static struct config_rig rig;
@@ -18,26 +19,38 @@ Test(config_uri, reads_credentials_address_and_port)
 	static const struct {
 		const char *uri, *username, *password, *ip;
 		uint16_t port;
+		enum config_protocol protocol;
 	} cases[] = {
-		{"turn://user:pass@0.0.0.0:3478?transport=udp", "user", "pass", "0.0.0.0", 3478},
-		{"turn://u:p@192.0.2.1", "u", "p", "192.0.2.1", 3478},
-		{"turn:u:p@192.0.2.1:99", "u", "p", "192.0.2.1", 99},
-		{"TURN://u:p@localhost:1?transport=UDP", "u", "p", "127.0.0.1", 1},
-		{"turn://u:p@:5000", "u", "p", "0.0.0.0", 5000},
-		{"turn://u:p@", "u", "p", "0.0.0.0", 3478},
-		{"turn://u:p@[2001:db8::1]:5000/", "u", "p", "2001:db8::1", 5000},
-		{"turn://u:p@[::]", "u", "p", "::", 3478},
-		{"turn://a%40b:%3Ap%25:@q@192.0.2.1", "a@b", ":p%:@q", "192.0.2.1", 3478},
-		{"turn://u+v:p%2f@192.0.2.1", "u+v", "p/", "192.0.2.1", 3478},
+		{"turn://user:pass@0.0.0.0:3478?transport=udp", "user", "pass", "0.0.0.0", 3478, PROTOCOL_UDP},
+		{"turn://u:p@192.0.2.1?transport=TCP", "u", "p", "192.0.2.1", 3478, PROTOCOL_TCP},
+		{"turn:u:p@192.0.2.1?transport=tls", "u", "p", "192.0.2.1", 5349, PROTOCOL_TLS},
+		{"turn:u:p@192.0.2.1?transport=dtls", "u", "p", "192.0.2.1", 5349, PROTOCOL_DTLS},
+		{"turns://u:p@192.0.2.1", "u", "p", "192.0.2.1", 5349, PROTOCOL_TLS},
+		{"turns:u:p@", "u", "p", "0.0.0.0", 5349, PROTOCOL_TLS},
+		{"TURNS:u:p@[2001:db8::1]:443?transport=tcp", "u", "p", "2001:db8::1", 443, PROTOCOL_TLS},
+		{"turns:u:p@192.0.2.1?transport=udp", "u", "p", "192.0.2.1", 5349, PROTOCOL_DTLS},
+		{"turns:u:p@192.0.2.1:99?transport=dtls", "u", "p", "192.0.2.1", 99, PROTOCOL_DTLS},
+		{"turns:u:p@192.0.2.1?transport=tls", "u", "p", "192.0.2.1", 5349, PROTOCOL_TLS},
+		{"turn://u:p@192.0.2.1", "u", "p", "192.0.2.1", 3478, PROTOCOL_UDP},
+		{"turn:u:p@192.0.2.1:99", "u", "p", "192.0.2.1", 99, PROTOCOL_UDP},
+		{"TURN://u:p@localhost:1?transport=UDP", "u", "p", "127.0.0.1", 1, PROTOCOL_UDP},
+		{"turn://u:p@:5000", "u", "p", "0.0.0.0", 5000, PROTOCOL_UDP},
+		{"turn://u:p@", "u", "p", "0.0.0.0", 3478, PROTOCOL_UDP},
+		{"turn://u:p@[2001:db8::1]:5000/", "u", "p", "2001:db8::1", 5000, PROTOCOL_UDP},
+		{"turn://u:p@[::]", "u", "p", "::", 3478, PROTOCOL_UDP},
+		{"turn://a%40b:%3Ap%25:@q@192.0.2.1", "a@b", ":p%:@q", "192.0.2.1", 3478, PROTOCOL_UDP},
+		{"turn://u+v:p%2f@192.0.2.1", "u+v", "p/", "192.0.2.1", 3478, PROTOCOL_UDP},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct config_auth auth = {0};
 		struct addr address = {0}, expected = addr_with_port(config_rig_ip(cases[i].ip), cases[i].port);
-		const char *wrong = config_uri_parse_turn(cases[i].uri, &auth, &address);
+		enum config_protocol protocol;
+		const char *wrong = config_uri_parse_turn(cases[i].uri, &auth, &address, &protocol);
 		cr_assert_null(wrong, "%s: %s", cases[i].uri, wrong);
 		cr_assert_str_eq(auth.username, cases[i].username);
 		cr_assert_str_eq(auth.password, cases[i].password);
 		cr_assert(addr_equal(&address, &expected), "%s", cases[i].uri);
+		cr_assert_eq(protocol, cases[i].protocol, "%s", cases[i].uri);
 	}
 }
 
@@ -47,7 +60,8 @@ Test(config_uri, refuses_what_it_cannot_serve_and_leaves_the_outputs_alone)
 		const char *uri, *wrong;
 	} cases[] = {
 		{"http://u:p@192.0.2.1", "is not a turn: URI"},
-		{"turns://u:p@192.0.2.1", "asks for TLS"},
+		{"turnss://u:p@192.0.2.1", "is not a turn: URI"},
+		{"turns://192.0.2.1", "has no credentials"},
 		{"turn://192.0.2.1", "has no credentials"},
 		{"turn://u@192.0.2.1", "has no password"},
 		{"turn://:p@192.0.2.1", "has no usable user name"},
@@ -61,17 +75,20 @@ Test(config_uri, refuses_what_it_cannot_serve_and_leaves_the_outputs_alone)
 		{"turn://u:p@192.0.2.1:", "has no usable address"},
 		{"turn://u:p@:x", "has no usable port"},
 		{"turn://u:p@[::1", "has no usable address"},
-		{"turn://u:p@192.0.2.1?transport=tcp", "names a transport that this version does not serve"},
+		{"turn://u:p@192.0.2.1?transport=sctp", "names a transport that there is not"},
+		{"turns://u:p@192.0.2.1?transport=", "names a transport that there is not"},
 		{"turn://u:p@192.0.2.1?foo=bar", "knows no parameter but transport"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct config_auth auth = {.username = "before"};
 		struct addr address = {.port = 7};
-		const char *wrong = config_uri_parse_turn(cases[i].uri, &auth, &address);
+		enum config_protocol protocol = PROTOCOL_DTLS;
+		const char *wrong = config_uri_parse_turn(cases[i].uri, &auth, &address, &protocol);
 		cr_assert_not_null(wrong, "%s", cases[i].uri);
 		cr_assert_eq(strncmp(wrong, cases[i].wrong, strlen(cases[i].wrong)), 0, "%s: %s", cases[i].uri, wrong);
 		cr_assert_str_eq(auth.username, "before");
 		cr_assert_eq(address.port, 7);
+		cr_assert_eq(protocol, PROTOCOL_DTLS);
 	}
 }
 
@@ -80,12 +97,14 @@ Test(config_uri, bounds_the_credentials)
 	char uri[2100];
 	struct config_auth auth = {0};
 	struct addr address;
+	enum config_protocol protocol;
 	for (int size = 507; size <= 510; size++) {
 		snprintf(uri, sizeof uri, "turn://%0*d:p@192.0.2.1", size, 1);
-		cr_assert_eq(config_uri_parse_turn(uri, &auth, &address) == NULL, size <= STUN_USERNAME_SIZE_MAX, "%d", size);
+		cr_assert_eq(
+			config_uri_parse_turn(uri, &auth, &address, &protocol) == NULL, size <= STUN_USERNAME_SIZE_MAX, "%d", size);
 	}
 	snprintf(uri, sizeof uri, "turn://u:%0*d@192.0.2.1", 2080, 1);
-	cr_assert_str_eq(config_uri_parse_turn(uri, &auth, &address), "is too long: use at most 2000 bytes");
+	cr_assert_str_eq(config_uri_parse_turn(uri, &auth, &address, &protocol), "is too long: use at most 2000 bytes");
 }
 
 Test(config_uri, makes_a_configuration_with_one_listener)
@@ -110,6 +129,27 @@ Test(config_uri, makes_a_configuration_with_one_listener)
 	cr_assert(c->admin.health.enabled);
 	cr_assert_not(c->admin.metrics.enabled);
 	config_free(c);
+}
+
+Test(config_uri, makes_listeners_of_every_protocol_without_a_certificate)
+{
+	static const struct {
+		const char *uri, *dialled;
+	} cases[] = {
+		{"turn:u:p@127.0.0.1?transport=tcp", "turn:127.0.0.1:3478?transport=tcp"},
+		{"turns:u:p@127.0.0.1:5000", "turns:127.0.0.1:5000?transport=tcp"},
+		{"turns:u:p@[::1]?transport=udp", "turns:[::1]:5349?transport=udp"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char text[CONFIG_URI_SIZE];
+		struct config_problems problems = {0};
+		struct config *c = config_load_uri(cases[i].uri, &rig.world, &problems);
+		cr_assert_not_null(c, "%s", problems.list[0].text);
+		cr_assert_eq(problems.kept, 0);
+		cr_assert_null(c->listeners[0].identities);
+		cr_assert_str_eq(config_turn_uri(&c->listeners[0], &rig.world, text), cases[i].dialled);
+		config_free(c);
+	}
 }
 
 Test(config_uri, does_not_show_the_password_of_a_bad_uri)

@@ -103,9 +103,13 @@ Test(machine, holds_as_many_allocations_as_the_tightest_bound_allows)
 		{{1, UINT64_MAX, 160}, 0, 0, 0},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		const char *reason;
-		uint32_t most = machine_allocations_max(&cases[i].machine, 1, 1, cases[i].wanted, &reason);
+		struct machine_wish wish = {.shards = 1, .listeners = 1, .allocations = cases[i].wanted, .handshakes_wanted = 128};
+		struct machine_budget budget;
+		machine_plan(&cases[i].machine, &wish, &budget);
+		uint32_t most = budget.allocations;
 		cr_assert(most >= cases[i].expected_min && most <= cases[i].expected_max, "case %zu: %u", i, most);
+		cr_assert_eq(budget.connections, 0);
+		cr_assert_eq(budget.stream_buffers, 0);
 	}
 }
 
@@ -114,4 +118,81 @@ Test(machine, has_fewer_receive_buffers_where_memory_is_tight)
 	struct machine roomy = {1, UINT64_MAX, 1024}, tight = {1, 20 << 20, 1024};
 	cr_assert_gt(machine_receive_buffers(&roomy, 1), machine_receive_buffers(&tight, 1));
 	cr_assert_geq(machine_receive_buffers(&tight, 4), 64);
+}
+
+static struct machine_budget plan(struct machine machine, struct machine_wish wish)
+{
+	struct machine_budget budget;
+	machine_plan(&machine, &wish, &budget);
+	return budget;
+}
+
+static const struct machine_wish tls_wish = {
+	.shards = 1, .listeners = 2, .handshakes_wanted = 128, .connections = true, .sockets = true, .handshakes = true};
+
+Test(machine, divides_descriptors_between_allocations_and_connections)
+{
+	struct machine machine = {1, UINT64_MAX, 1024};
+	struct machine_wish wish = tls_wish;
+	struct machine_budget budget = plan(machine, wish);
+	cr_expect_eq(budget.allocations, budget.connections);
+	cr_expect(budget.connections > 300 && budget.connections < 400, "%u", budget.connections);
+	cr_expect_str_eq(budget.connections_bound, "the descriptor limit (ulimit -n)");
+	/* What one of them may not use is the other's. */
+	wish.connections_max = 50;
+	budget = plan(machine, wish);
+	cr_expect_eq(budget.connections, 50);
+	cr_expect_str_eq(budget.connections_bound, "the configuration");
+	cr_expect(budget.allocations > 550, "%u", budget.allocations);
+	wish.connections_max = 0;
+	wish.allocations = 50;
+	budget = plan(machine, wish);
+	cr_expect_eq(budget.allocations, 50);
+	cr_expect(budget.connections > 550, "%u", budget.connections);
+}
+
+Test(machine, gives_associations_no_descriptors)
+{
+	struct machine_wish wish = tls_wish;
+	wish.sockets = false;
+	struct machine_budget budget = plan((struct machine){1, UINT64_MAX, 1024}, wish);
+	cr_expect(budget.allocations > 650, "%u", budget.allocations);
+	cr_expect_eq(budget.connections, 131072);
+}
+
+Test(machine, with_plenty_has_bounds_still)
+{
+	struct machine_wish wish = tls_wish;
+	wish.shards = 4;
+	struct machine_budget budget = plan((struct machine){4, UINT64_MAX, 1 << 20}, wish);
+	cr_expect_eq(budget.allocations, 131072);
+	cr_expect_eq(budget.connections, 131072);
+	cr_expect_eq(budget.handshakes_max, UINT32_MAX);
+	cr_expect_eq(budget.stream_buffers, 2048);
+	wish.connections_max = 40;
+	cr_expect_lt(plan((struct machine){4, UINT64_MAX, 1 << 20}, wish).stream_buffers, 100);
+}
+
+/* 20 MB is what STUNner's operator gives a relay. */
+Test(machine, serves_tls_in_20_megabytes)
+{
+	struct machine_budget budget = plan((struct machine){1, 20000000, 1 << 20}, tls_wish);
+	cr_expect(budget.allocations >= 50, "%u", budget.allocations);
+	cr_expect(budget.connections >= 50, "%u", budget.connections);
+	cr_expect(budget.handshakes_max >= 4 && budget.handshakes_max <= 16, "%u", budget.handshakes_max);
+	cr_expect(budget.stream_buffers >= 8 && budget.stream_buffers <= 16, "%u", budget.stream_buffers);
+	uint64_t bytes =
+		(budget.allocations + budget.connections) * 8192u + budget.handshakes_max * 61440u + budget.stream_buffers * 69632u;
+	cr_expect_leq(bytes, 4000000);
+	cr_expect_str_eq(budget.connections_bound, "the memory limit of the cgroup");
+}
+
+Test(machine, with_more_memory_has_more_of_everything)
+{
+	struct machine_budget less = plan((struct machine){1, 64 << 20, 1 << 20}, tls_wish);
+	struct machine_budget more = plan((struct machine){1, 512 << 20, 1 << 20}, tls_wish);
+	cr_expect_lt(less.allocations, more.allocations);
+	cr_expect_lt(less.connections, more.connections);
+	cr_expect_lt(less.handshakes_max, more.handshakes_max);
+	cr_expect_lt(less.stream_buffers, more.stream_buffers);
 }

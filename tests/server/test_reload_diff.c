@@ -45,6 +45,12 @@ static const struct {
 	const char *admin, *listener;
 	const char *line;
 } restarts[] = {
+	{"", ",\"protocol\":\"tcp\"", "listeners[0].protocol: UDP -> TCP takes a restart; kept UDP"},
+	{"", ",\"protocol\":\"tls\",\"port\":3478,\"cert\":\"-----BEGIN A\",\"key\":\"-----BEGIN B\"",
+		"listeners[0].protocol: UDP -> TLS takes a restart; kept UDP"},
+	{"", ",\"proxy_protocol\":true,\"proxy_trusted\":[\"10.0.0.1\"]",
+		"listeners[0].proxy_protocol: false -> true takes a restart; kept false"},
+	{",\"limits\":{\"streams\":{\"connections\":9}}", "", "admin.limits.streams.connections: 0 -> 9 takes a restart; kept 0"},
 	{"", ",\"port\":3479", "listeners[0].port: 3478 -> 3479 takes a restart; kept 3478"},
 	{"", ",\"address\":\"192.0.2.7\"", "listeners[0].address: 0.0.0.0 -> 192.0.2.7 takes a restart; kept 0.0.0.0"},
 	{"", ",\"bind_address\":\"127.0.0.1\"",
@@ -76,6 +82,11 @@ Test(reload_diff, names_and_keeps_what_takes_a_restart)
 		cr_assert_str_eq(diff.kept.list[0].text, restarts[i].line);
 		cr_assert_not(diff.changed, "%s", restarts[i].line);
 		cr_assert_eq(c->listeners[0].port, running->listeners[0].port);
+		cr_assert_eq(c->listeners[0].protocol, PROTOCOL_UDP);
+		cr_assert_null(c->listeners[0].identities);
+		cr_assert_not(c->listeners[0].proxy_protocol);
+		cr_assert_eq(c->listeners[0].proxy_trusted_count, 0);
+		cr_assert_eq(c->admin.connections_max, 0);
 		cr_assert_arr_eq(c->listeners[0].bind, running->listeners[0].bind, sizeof c->listeners[0].bind);
 		cr_assert_arr_eq(c->listeners[0].relay, running->listeners[0].relay, sizeof c->listeners[0].relay);
 		cr_assert_eq(c->listeners[0].port_min, running->listeners[0].port_min);
@@ -110,6 +121,11 @@ Test(reload_diff, takes_up_what_is_live)
 		{",\"limits\":{\"unauthenticated\":{\"spare\":1}}", "", ""},
 		{",\"limits\":{\"unauthenticated\":{\"ipv4_prefix\":24}}", "", ""},
 		{",\"limits\":{\"unauthenticated\":{\"ipv6_prefix\":48}}", "", ""},
+		{",\"limits\":{\"streams\":{\"per_source\":1}}", "", ""},
+		{",\"limits\":{\"streams\":{\"handshakes\":1}}", "", ""},
+		{",\"limits\":{\"streams\":{\"handshake_timeout\":1}}", "", ""},
+		{",\"limits\":{\"streams\":{\"idle_timeout\":1}}", "", ""},
+		{",\"limits\":{\"streams\":{\"stuck_timeout\":1}}", "", ""},
 		{"", ",\"public_address\":\"turn.example\"", ""},
 		{"", ",\"public_port\":443", ""},
 		{"", "", ",\"revoke\":true"},
@@ -223,4 +239,71 @@ Test(reload_diff, sees_changes_of_routes_and_clusters)
 	cr_assert_not(diff.changed);
 	config_free(c);
 	config_free(running);
+}
+
+/* What runs after a reload from one listener's fields to another's. */
+static struct config *reload_listener(const char *before, const char *after)
+{
+	struct config *running = load(config_rig_native("", before, ""));
+	struct config *merged = reload_diff(running, load(config_rig_native("", after, "")), CAPACITY, &diff);
+	cr_assert_not_null(merged);
+	config_free(running);
+	return merged;
+}
+
+#define TLS ",\"protocol\":\"tls\""
+#define PAIR "\"cert\":\"-----BEGIN A\",\"key\":\"-----BEGIN B\""
+
+Test(reload_diff, takes_up_other_certificates_and_proxies)
+{
+	static const struct {
+		const char *before, *after;
+	} cases[] = {
+		{TLS "," PAIR, TLS ",\"cert\":\"-----BEGIN C\",\"key\":\"-----BEGIN B\""},
+		{TLS "," PAIR, TLS ",\"cert\":\"-----BEGIN A\",\"key\":\"-----BEGIN C\""},
+		{TLS "," PAIR, TLS "," PAIR ",\"certificates\":[{" PAIR "}]"},
+		{TLS ",\"certificates\":[{" PAIR "},{" PAIR "}]", TLS ",\"certificates\":[{" PAIR "}]"},
+		{TLS "," PAIR ",\"proxy_protocol\":true,\"proxy_trusted\":[\"10.0.0.1\"]",
+			TLS "," PAIR ",\"proxy_protocol\":true,\"proxy_trusted\":[\"10.0.0.2\"]"},
+		{",\"proxy_protocol\":true,\"proxy_trusted\":[\"10.0.0.0/8\"]",
+			",\"proxy_protocol\":true,\"proxy_trusted\":[\"10.0.0.0/9\"]"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		config_free(reload_listener(cases[i].before, cases[i].after));
+		cr_assert(diff.changed, "%s", cases[i].after);
+		cr_assert_eq(diff.kept.kept, 0, "%s", diff.kept.list[0].text);
+		config_free(reload_listener(cases[i].after, cases[i].after));
+		cr_assert_not(diff.changed, "%s", cases[i].after);
+	}
+}
+
+Test(reload_diff, keeps_the_certificates_of_a_protocol_that_stays)
+{
+	struct config *c = reload_listener(TLS "," PAIR, ",\"protocol\":\"tcp\",\"port\":5349");
+	cr_assert_not(diff.changed);
+	cr_assert_eq(c->listeners[0].protocol, PROTOCOL_TLS);
+	cr_assert_str_eq(c->listeners[0].identities->list[0].certificates.text, "-----BEGIN A");
+	config_free(c);
+}
+
+Test(reload_diff, keeps_the_proxies_while_they_are_waited_for)
+{
+	struct config *c = reload_listener(",\"proxy_protocol\":true,\"proxy_trusted\":[\"10.0.0.1\"]", "");
+	cr_assert_not(diff.changed);
+	cr_assert(c->listeners[0].proxy_protocol);
+	cr_assert_eq(c->listeners[0].proxy_trusted_count, 1);
+	config_free(c);
+}
+
+Test(reload_diff, keeps_the_certificates_of_a_listener_that_is_gone)
+{
+	struct config *running = load(config_rig_native("", TLS "," PAIR, ""));
+	struct config *incoming = load("{\"version\":\"v1\",\"auth\":{\"type\":\"none\"},\"listeners\":[{\"name\":\"new\","
+				       "\"protocol\":\"tls\"," PAIR "}]}");
+	struct config *c = reload_diff(running, incoming, CAPACITY, &diff);
+	config_free(running);
+	cr_assert_eq(c->listener_count, 1);
+	cr_assert_str_eq(c->listeners[0].name, "l");
+	cr_assert_str_eq(c->listeners[0].identities->list[0].key.text, "-----BEGIN B");
+	config_free(c);
 }

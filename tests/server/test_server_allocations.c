@@ -85,6 +85,19 @@ Test(server_allocations, shows_each_with_its_counters)
 		"\"incomplete\":false}\n");
 }
 
+Test(server_allocations, shows_how_the_client_comes)
+{
+	static const char *const names[] = {
+		[TRANSPORT_UDP] = "udp", [TRANSPORT_TCP] = "tcp", [TRANSPORT_TLS] = "tls", [TRANSPORT_DTLS] = "dtls"};
+	hold(0, 4, "alice");
+	for (uint16_t i = 0; i < 4; i++)
+		fake_shards[0].allocations[i].flow.transport = i;
+	json_t *answer = ask(""), *allocations = json_object_get(answer, "allocations");
+	for (size_t i = 0; i < 4; i++)
+		cr_expect_str_eq(json_string_value(json_object_get(json_array_get(allocations, i), "transport")), names[i]);
+	json_decref(answer);
+}
+
 Test(server_allocations, filters_by_user_and_by_client)
 {
 	hold(0, 3, "alice");

@@ -20,6 +20,7 @@ static void open_view(void)
 static void close_view(void)
 {
 	evbuffer_free(out);
+	fake_remove_listeners();
 	cluster_registry_free((struct cluster_registry *)view->registry);
 }
 
@@ -145,9 +146,90 @@ Test(server_metrics, shows_the_state_of_the_process)
 	cr_expect(strstr(written(), "\nprocess_cpu_seconds_total "));
 }
 
+Test(server_metrics, counts_connections_by_listener)
+{
+	fake_add_listeners();
+	counter_add(&fake_shards[0].counters.streams.connections[1], 3);
+	counter_add(&fake_shards[1].counters.streams.connections[1], 4);
+	counter_add(&fake_shards[0].counters.streams.connections_total[1], 30);
+	counter_add(&fake_shards[1].counters.streams.connections[2], 5);
+	counter_add(&fake_shards[1].counters.streams.connections_total[3], 6);
+	expect_line("uturn_connections{listener=\"tcp\",protocol=\"TCP\"} 7");
+	expect_line("uturn_connections{listener=\"tls\",protocol=\"TLS\"} 5");
+	expect_line("uturn_connections{listener=\"dtls\",protocol=\"DTLS\"} 0");
+	expect_line("uturn_connections_total{listener=\"tcp\",protocol=\"TCP\"} 30");
+	expect_line("uturn_connections_total{listener=\"dtls\",protocol=\"DTLS\"} 6");
+	expect_line("uturn_connections_max 3000");
+	cr_expect_null(strstr(written(), "uturn_connections{listener=\"udp\""));
+	/* As stunnerd names and counts them. */
+	expect_line("stunner_listener_connections{name=\"udp\"} 2");
+	expect_line("stunner_listener_connections_total{name=\"udp\"} 2");
+	expect_line("stunner_listener_connections{name=\"tcp\"} 7");
+	expect_line("stunner_listener_connections_total{name=\"tcp\"} 30");
+	expect_line("stunner_listener_connections{name=\"tls\"} 5");
+	expect_line("stunner_listener_connections_total{name=\"dtls\"} 6");
+}
+
+Test(server_metrics, counts_connections_of_udp_behind_a_proxy)
+{
+	fake_config.listeners[0].proxy_protocol = true;
+	counter_add(&fake_shards[1].counters.streams.connections[0], 8);
+	expect_line("uturn_connections{listener=\"udp\",protocol=\"UDP\"} 8");
+	expect_line("stunner_listener_connections{name=\"udp\"} 2");
+}
+
+/* Every counter of connections is shown under the name it has elsewhere. */
+Test(server_metrics, have_every_counter_of_connections)
+{
+	struct stream_counters *c = &fake_shards[1].counters.streams;
+	char line[128];
+#define EXPECT_EACH(counters, first, count, family, label, name_of)                                                                \
+	for (int i = first; i < (int)count; i++) {                                                                                 \
+		counter_add(&counters[i], 100 + i);                                                                                \
+		snprintf(line, sizeof line, family "{" label "=\"%s\"} %d", name_of(i), 100 + i);                                  \
+		expect_line(line);                                                                                                 \
+	}
+	EXPECT_EACH(c->refused, 0, STREAM_REFUSALS, "uturn_connections_refused_total", "reason", stream_refusal_name)
+	EXPECT_EACH(c->ended, 0, STREAM_ENDS, "uturn_connections_ended_total", "reason", stream_end_name)
+	EXPECT_EACH(c->handshakes_failed, 1, TLS_FAILURES, "uturn_handshakes_failed_total", "reason", tls_failure_name)
+	EXPECT_EACH(c->records_refused, 1, RECORD_REASONS, "uturn_records_refused_total", "reason", record_reason_name)
+	for (int i = 0; i < TLS_VERSIONS; i++)
+		counter_add(&c->handshakes[i], 1 + i);
+	expect_line("uturn_handshakes_total{version=\"TLSv1.2\"} 1");
+	expect_line("uturn_handshakes_total{version=\"TLSv1.3\"} 2");
+	expect_line("uturn_handshakes_total{version=\"DTLSv1.2\"} 3");
+	counter_add(&c->handshaking, 11);
+	counter_add(&c->resumed, 12);
+	counter_add(&c->queue_dropped, 13);
+	counter_add(&c->queued_bytes, 14);
+	counter_add(&c->cookies_sent, 15);
+	counter_add(&c->unknown_datagrams, 16);
+	counter_add(&c->proxy_headers_bad, 17);
+	expect_line("uturn_handshakes_active 11");
+	expect_line("uturn_handshakes_resumed_total 12");
+	expect_line("uturn_stream_dropped_packets_total 13");
+	expect_line("uturn_stream_queued_bytes 14");
+	expect_line("uturn_dtls_cookies_total 15");
+	expect_line("uturn_dtls_unknown_total 16");
+	expect_line("uturn_proxy_headers_bad_total 17");
+}
+
+Test(server_metrics, tell_when_certificates_expire)
+{
+	char line[128];
+	fake_add_listeners();
+	snprintf(line, sizeof line, "uturn_certificate_expiry_timestamp_seconds{listener=\"dtls\",name=\"turn.example.com\"} %llu",
+		(unsigned long long)tls_context_expiry_s(fake_streams.listeners[3].tls));
+	expect_line(line);
+	const char *days = strstr(written(), "uturn_certificate_days_to_expiry{listener=\"tls\",name=\"turn.example.com\"} 36");
+	cr_expect(days != NULL, "%s", written());
+	cr_expect_null(strstr(written(), "uturn_certificate_days_to_expiry{listener=\"tcp\""));
+}
+
 /* What Prometheus would refuse the whole scrape for. */
 Test(server_metrics, writes_each_family_and_each_series_once)
 {
+	fake_add_listeners();
 	char *text = strdup(written());
 	char *lines[1024];
 	size_t count = 0;
@@ -202,6 +284,16 @@ Test(server_metrics, are_documented_with_every_verdict_and_cause)
 #define EXPECT_DOCUMENTED(name, label, help) cr_expect(strstr(docs, "`" label "`"), "docs/METRICS.md does not have " label);
 	TURN_VERDICTS(EXPECT_DOCUMENTED)
 	TURN_AUTH_FAILURES(EXPECT_DOCUMENTED)
+#define EXPECT_EACH_DOCUMENTED(first, count, name_of)                                                                              \
+	for (int i = first; i < (int)count; i++) {                                                                                 \
+		char label[64];                                                                                                    \
+		snprintf(label, sizeof label, "`%s`", name_of(i));                                                                 \
+		cr_expect(strstr(docs, label), "docs/METRICS.md does not have %s", label);                                         \
+	}
+	EXPECT_EACH_DOCUMENTED(0, STREAM_REFUSALS, stream_refusal_name)
+	EXPECT_EACH_DOCUMENTED(0, STREAM_ENDS, stream_end_name)
+	EXPECT_EACH_DOCUMENTED(1, TLS_FAILURES, tls_failure_name)
+	EXPECT_EACH_DOCUMENTED(1, RECORD_REASONS, record_reason_name)
 	free(docs);
 }
 

@@ -20,6 +20,7 @@ static void open_view(void)
 static void close_view(void)
 {
 	evbuffer_free(reply.body);
+	fake_remove_listeners();
 	cluster_registry_free((struct cluster_registry *)view->registry);
 }
 
@@ -135,6 +136,30 @@ Test(server_status, tells_uturns_own_state)
 	view->ready = false;
 	status = ask_json(server_status_serve);
 	cr_expect_str_eq(json_string_value(json_object_get(status, "status")), "NOT-READY");
+	json_decref(status);
+}
+
+Test(server_status, shows_transports_connections_and_certificates_of_listeners)
+{
+	static const char *const protocols[] = {"TURN-UDP", "TURN-TCP", "TURN-TLS", "TURN-DTLS"};
+	fake_add_listeners();
+	counter_add(&fake_shards[0].counters.streams.connections[2], 2);
+	counter_add(&fake_shards[1].counters.streams.connections[2], 3);
+	json_t *status = ask_json(server_status_serve), *listeners = json_object_get(status, "listeners");
+	cr_assert_eq(json_array_size(listeners), 4);
+	for (size_t i = 0; i < 4; i++) {
+		json_t *listener = json_array_get(listeners, i), *certificates = json_object_get(listener, "certificates");
+		cr_expect_str_eq(json_string_value(json_object_get(listener, "protocol")), protocols[i]);
+		cr_expect_eq(json_object_get(listener, "connections") != NULL, i > 0);
+		cr_expect_eq(json_array_size(certificates), i >= 2 ? 1 : 0);
+	}
+	json_t *tls = json_array_get(listeners, 2);
+	cr_expect_eq(json_integer_value(json_object_get(tls, "connections")), 5);
+	json_t *certificate = json_array_get(json_object_get(tls, "certificates"), 0);
+	cr_expect_str_eq(json_string_value(json_object_get(certificate, "name")), "turn.example.com");
+	const char *expires = json_string_value(json_object_get(certificate, "expires"));
+	cr_expect_eq(strlen(expires), strlen("2027-01-31T12:00:00Z"), "%s", expires);
+	cr_expect_eq(json_integer_value(json_object_get(json_object_get(status, "uturn"), "connections_max")), 3000);
 	json_decref(status);
 }
 

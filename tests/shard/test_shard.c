@@ -135,13 +135,16 @@ Test(shard, takes_a_new_configuration_and_lets_the_old_one_go)
 	struct world world;
 	start_world(&world, ENGINE_EPOLL, 1);
 	struct turn_config *next = make_config();
-	cr_assert(shard_configure(world.shards[0], next, false));
+	struct stream_config *streams = stream_config_create();
+	cr_assert(shard_configure(world.shards[0], next, streams, false));
 	cr_assert_eq(ask_binding(&world), 32);
 	struct allocation_info info;
 	/* Messages are taken in order: once this is answered, so is the one before. */
 	shard_find_allocations(world.shards[0], NULL, &(struct addr){0}, &info, 1);
 	cr_assert_eq(__atomic_load_n(&world.config->references, __ATOMIC_SEQ_CST), 1);
+	cr_assert_eq(__atomic_load_n(&streams->references, __ATOMIC_SEQ_CST), 1);
 	turn_config_unref(next);
+	stream_config_unref(streams);
 	stop_world(&world);
 }
 
