@@ -52,8 +52,8 @@ void tls_session_free(struct tls_session *session); /* NULL is fine */
  * Goes on with what the client sent. TLS: *input is a piece of the stream; what was read is cut off its front, and bytes behind the
  * handshake's last record stay in it (they are application data for the record layer). DTLS: *input is one datagram, always used
  * up; the first one is the ClientHello (or its first fragment) whose cookie dtls_cookie_check found valid. On TLS_SESSION_FAILED an
- * alert may have gone to the sink, and *ret_failure says why; the session is good for nothing but freeing. Costs up to a private-key
- * operation (ECDSA P-256 about 0.1 ms, RSA 2048 about 0.6 ms): bound how many are done in a turn.
+ * alert may have gone to the sink, and *ret_failure says why; the session is good for nothing but freeing. Costs up to a
+ * private-key operation (ECDSA P-256 about 0.1 ms, RSA 2048 about 0.6 ms): bound how many are done in a turn.
  */
 enum tls_progress tls_session_step(
 	struct tls_session *session, struct bytes *input, const struct tls_sink *sink, enum tls_failure *ret_failure);
