@@ -6,7 +6,7 @@
  * keys are taken out, the record layer (tls/record.h) goes on, and the session is freed: at once for TLS, for DTLS when the first
  * record under the new keys has shown that the client has our last flight.
  *
- * Owns:     libssl's state of the handshake, some 50 KiB, on the heap.
+ * Owns:     libssl's state of the handshake on the heap: some 40 KiB for TLS, 60 KiB for DTLS.
  * Threads:  one per session.
  */
 #ifndef UTURN_TLS_SESSION_H
@@ -43,8 +43,8 @@ struct tls_sink {
 
 struct tls_session;
 
-/* A reference to the context is taken. NULL: no memory. `mtu`: DTLS: UDP payload bytes that a datagram may have; ignored for TLS.
- */
+/* A reference to the context is taken. NULL: no memory. `mtu`: DTLS: UDP payload bytes that a datagram may have, at least 280;
+ * ignored for TLS. */
 struct tls_session *tls_session_create(struct tls_context *context, unsigned mtu);
 void tls_session_free(struct tls_session *session); /* NULL is fine */
 

@@ -72,6 +72,7 @@ struct connection {
 	struct output output;
 	struct record_layer records;
 	struct tls_session *session;
+	uint8_t hello[8];   /* DTLS: of the random in the ClientHello that began it */
 	uint32_t successor; /* DTLS: a new handshake from the same address, which replaces this one when it is complete */
 	uint32_t source;
 	uint32_t flush_next, closing_next;

@@ -6,8 +6,17 @@
  */
 #include "shard_state.h"
 
-/* RFC 6347 Sections 4.1 and 4.2.2: content types, and where the epoch and the type of a handshake's first message lie. */
-enum { DTLS_CHANGE_CIPHER_SPEC = 20, DTLS_HANDSHAKE = 22, DTLS_EPOCH = 3, DTLS_MESSAGE = 13, DTLS_CLIENT_HELLO = 1 };
+/* RFC 6347 Sections 4.1 and 4.2.2: content types, and where in a datagram the epoch, a first message's type and fragment offset,
+ * and a ClientHello's random lie. */
+enum {
+	DTLS_CHANGE_CIPHER_SPEC = 20,
+	DTLS_HANDSHAKE = 22,
+	DTLS_EPOCH = 3,
+	DTLS_MESSAGE = 13,
+	DTLS_CLIENT_HELLO = 1,
+	DTLS_FRAGMENT = DTLS_MESSAGE + 6,
+	DTLS_RANDOM = DTLS_MESSAGE + 12 + 2,
+};
 
 /* RFC 7350 Section 2: a record holds one message. */
 static void take_message(struct shard *shard, struct connection *c, struct bytes message, uint8_t tos)
@@ -87,26 +96,43 @@ static bool is_handshake(struct bytes datagram)
 	return datagram.size > 0 && datagram.data[0] >= DTLS_CHANGE_CIPHER_SPEC && datagram.data[0] <= DTLS_HANDSHAKE;
 }
 
+/* A whole one, or its first fragment. */
 static bool is_client_hello(struct bytes datagram)
 {
-	return datagram.size > DTLS_MESSAGE && datagram.data[0] == DTLS_HANDSHAKE && datagram.data[DTLS_EPOCH] == 0 &&
-	       datagram.data[DTLS_EPOCH + 1] == 0 && datagram.data[DTLS_MESSAGE] == DTLS_CLIENT_HELLO;
+	static const uint8_t zero[3] = {0};
+	return datagram.size > DTLS_RANDOM + sizeof((struct connection *)NULL)->hello && datagram.data[0] == DTLS_HANDSHAKE &&
+	       datagram.data[DTLS_EPOCH] == 0 && datagram.data[DTLS_EPOCH + 1] == 0 &&
+	       datagram.data[DTLS_MESSAGE] == DTLS_CLIENT_HELLO && memcmp(datagram.data + DTLS_FRAGMENT, zero, sizeof zero) == 0;
 }
 
-/* A ClientHello that proves its address: an association begins. */
-static struct connection *create(struct shard *shard, const struct flow *flow, struct connection *old)
+/* A client that starts once more, and not one that repeats what was lost. */
+static bool begins_anew(const struct connection *c, struct bytes datagram)
 {
+	return is_client_hello(datagram) && memcmp(c->hello, datagram.data + DTLS_RANDOM, sizeof c->hello) != 0;
+}
+
+/* A ClientHello that proves its address: an association begins. A handshake that the address has left unfinished ends. */
+static void begin(struct shard *shard, const struct flow *flow, struct connection *old, struct bytes hello)
+{
+	struct connection *unfinished = old;
+	if (old != NULL && old->state == CONNECTION_OPEN)
+		unfinished = old->successor == CONNECTION_NONE ? NULL : connection_at(shard, old->successor);
+	if (unfinished != NULL)
+		connection_end(shard, unfinished, END_BY_CLIENT);
 	struct connection *c = connection_create(shard, flow);
 	if (c == NULL)
-		return NULL;
-	if (old != NULL)
+		return;
+	memcpy(c->hello, hello.data + DTLS_RANDOM, sizeof c->hello);
+	if (old != NULL && old->state == CONNECTION_OPEN) {
 		old->successor = connection_number(c);
-	else if (!connection_share_socket(shard, c))
+	} else if (!connection_share_socket(shard, c)) {
 		connection_end(shard, c, END_REFUSED);
-	return c;
+		return;
+	}
+	connection_begin(shard, c, hello);
 }
 
-/* Not from an open association, or a new start of one (RFC 6347 Section 4.2.8: the old one stays until the new one is complete). */
+/* From nobody that we know, or a new start of somebody (RFC 6347 Section 4.2.8: the old one stays until the new one is complete). */
 static __attribute__((cold, noinline)) void take_stranger(
 	struct shard *shard, const struct flow *flow, struct connection *old, struct bytes datagram)
 {
@@ -124,12 +150,9 @@ static __attribute__((cold, noinline)) void take_stranger(
 		send_from_listener(shard, flow, &flow->client, &flow->local, &(struct departure){.payload = bytes_of(copy, size)});
 		break;
 	}
-	case DTLS_HELLO_VALID: {
-		struct connection *c = create(shard, flow, old);
-		if (c != NULL && c->state != CONNECTION_CLOSING)
-			connection_begin(shard, c, datagram);
+	case DTLS_HELLO_VALID:
+		begin(shard, flow, old, datagram);
 		break;
-	}
 	}
 }
 
@@ -137,18 +160,21 @@ static void take_datagram(struct shard *shard, const struct flow *flow, struct c
 {
 	if (c == NULL) {
 		take_stranger(shard, flow, NULL, datagram);
-	} else if (c->state != CONNECTION_OPEN) {
-		if (is_handshake(datagram))
-			connection_input(shard, c, datagram);
-	} else if (!is_handshake(datagram)) {
-		connection_datagram(shard, c, datagram, tos);
-	} else if (c->successor != CONNECTION_NONE) {
-		connection_input(shard, connection_at(shard, c->successor), datagram);
-	} else if (is_client_hello(datagram)) {
-		take_stranger(shard, flow, c, datagram);
-	} else {
-		connection_datagram(shard, c, datagram, tos);
+		return;
 	}
+	if (c->state == CONNECTION_OPEN && !is_handshake(datagram)) {
+		connection_datagram(shard, c, datagram, tos);
+		return;
+	}
+	struct connection *handshaking = c;
+	if (c->state == CONNECTION_OPEN && c->successor != CONNECTION_NONE)
+		handshaking = connection_at(shard, c->successor);
+	if (begins_anew(handshaking, datagram))
+		take_stranger(shard, flow, c, datagram);
+	else if (handshaking->state == CONNECTION_OPEN)
+		connection_datagram(shard, c, datagram, tos);
+	else if (is_handshake(datagram))
+		connection_input(shard, handshaking, datagram);
 }
 
 void shard_from_dtls(struct shard *shard, const struct received *received)

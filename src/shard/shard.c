@@ -82,6 +82,15 @@ static int add_listeners(struct shard *shard)
 	return 0;
 }
 
+/* Those over DTLS, and behind proxies of datagrams, share their listener's. */
+static uint32_t connection_sockets(const struct shard *shard)
+{
+	for (unsigned listener = 0; listener < LIMIT_LISTENERS; listener++)
+		if (shard->listener_ways[listener] == LISTENER_STREAM)
+			return shard->params.connections_max;
+	return 0;
+}
+
 static void *shard_main(void *context)
 {
 	struct shard *shard = context;
@@ -91,7 +100,7 @@ static void *shard_main(void *context)
 
 	struct engine_params engine = shard->params.engine;
 	/* Sockets that are only reserved are not the engine's. */
-	engine.sockets_max = shard->params.allocations_max + shard->params.connections_max + RELAY_FAMILIES * LIMIT_LISTENERS;
+	engine.sockets_max = shard->params.allocations_max + connection_sockets(shard) + RELAY_FAMILIES * LIMIT_LISTENERS;
 	shard->open_result = engine_open(&engine, &shard->engine, shard->open_reason);
 	bool opened = shard->open_result == 0;
 	sem_post(&shard->opened);

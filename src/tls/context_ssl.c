@@ -17,8 +17,10 @@ static const char CIPHERS_1_3[] = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_
 /* The hybrid is unknown to OpenSSL before 3.5. */
 static const char GROUPS_HYBRID[] = "X25519MLKEM768:X25519:P-256:P-384", GROUPS[] = "X25519:P-256:P-384";
 
-/* A ClientHello of a browser has 2 KiB at most; nothing else that a client sends without a certificate is large. */
-enum { MESSAGE_SIZE_MAX = 16384 };
+enum {
+	MESSAGE_SIZE_MAX = 16384, /* a browser's ClientHello has 2 KiB; nothing else of a client without a certificate is large */
+	DTLS_FRAGMENT_MAX = 2048, /* more than a datagram takes; libssl keeps a buffer of this size instead of 16 KiB */
+};
 
 /* Resumption works between contexts with the same: all of a process. */
 static const unsigned char SESSION_CONTEXT[] = "uturn";
@@ -113,6 +115,8 @@ SSL_CTX *tls_context_new_ssl(struct tls_context *context)
 	SSL_CTX_set_read_ahead(ssl, 0); /* what follows the handshake belongs to the record layer */
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_max_cert_list(ssl, MESSAGE_SIZE_MAX);
+	if (context->datagrams)
+		SSL_CTX_set_max_send_fragment(ssl, DTLS_FRAGMENT_MAX);
 	SSL_CTX_set_alpn_select_cb(ssl, choose_protocol, NULL);
 	SSL_CTX_set_tlsext_servername_callback(ssl, choose_identity);
 	SSL_CTX_set_tlsext_servername_arg(ssl, context);

@@ -111,7 +111,8 @@ static inline enum verdict forward_to_client(struct turn *t, struct allocation *
 	unsigned header = bound ? CHANNEL_DATA_HEADER_SIZE : indication;
 	/* RFC 8656 Section 12.5; a DATA attribute is padded always. */
 	unsigned padding = bound && !flow_is_stream(&a->flow) ? 0 : -(unsigned)datagram.size & 3;
-	if (header + datagram.size + padding > DATAGRAM_SIZE_MAX)
+	/* A stream carries whatever a peer can send. */
+	if (header + datagram.size + padding > DATAGRAM_SIZE_MAX && !flow_is_stream(&a->flow))
 		return DROP_TOO_LARGE;
 	if (bound) {
 		channel_data_write(forward->header, channel->number, (uint16_t)datagram.size);

@@ -1,7 +1,13 @@
 // Debian's browsers, headless, with fake cameras and microphones. Each entry gives a page and a way to end it.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
+
+import { trust } from './certificates.mjs';
 
 const chromiumFlags = [
   '--no-sandbox',
@@ -28,18 +34,31 @@ const firefoxPreferences = {
   'media.gmp-provider.enabled': false,
 };
 
-export const browsers = {
-  async chromium() {
-    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args: chromiumFlags });
-    const page = await browser.newPage();
-    return { page, version: browser.version(), close: () => browser.close() };
-  },
+// In a home of its own, where the authority is trusted.
+function makeHome(prefix) {
+  const home = mkdtempSync(join(tmpdir(), prefix));
+  return { home, remove: () => rmSync(home, { recursive: true, force: true, maxRetries: 5 }) };
+}
 
-  async firefox() {
-    const browser = await puppeteer.launch({
-      browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, extraPrefsFirefox: firefoxPreferences,
+export const browsers = {
+  async chromium(authority) {
+    const { home, remove } = makeHome('uturn-chromium-');
+    trust(join(home, '.pki/nssdb'), authority);
+    const browser = await chromium.launch({
+      executablePath: '/usr/bin/chromium', headless: true, args: chromiumFlags, env: { ...process.env, HOME: home },
     });
     const page = await browser.newPage();
-    return { page, version: await browser.version(), close: () => browser.close() };
+    return { page, version: browser.version(), close: () => browser.close().finally(remove) };
+  },
+
+  async firefox(authority) {
+    const { home, remove } = makeHome('uturn-firefox-');
+    trust(home, authority);
+    const browser = await puppeteer.launch({
+      browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, extraPrefsFirefox: firefoxPreferences,
+      userDataDir: home,
+    });
+    const page = await browser.newPage();
+    return { page, version: await browser.version(), close: () => browser.close().finally(remove) };
   },
 };

@@ -17,11 +17,13 @@ async function freePort() {
 }
 
 export class Relay {
-  static async start(binary, engine) {
+  static async start(binary, engine, certificates) {
     const relay = new Relay();
     relay.directory = mkdtempSync(join(tmpdir(), 'uturn-e2e-'));
     relay.log = join(relay.directory, 'log');
-    [relay.port, relay.health, relay.metricsPort] = [await freePort(), await freePort(), await freePort()];
+    relay.certificates = certificates;
+    const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+    [relay.port, relay.securePort, relay.health, relay.metricsPort] = ports;
     const file = join(relay.directory, 'uturn.json');
     writeFileSync(file, JSON.stringify(relay.config(engine), null, 1));
     const log = openSync(relay.log, 'a');
@@ -35,6 +37,8 @@ export class Relay {
   }
 
   config(engine) {
+    const listener = { address: '0.0.0.0', port: this.port, min_relay_port: 10000, max_relay_port: 20000, routes: [] };
+    const { cert, key } = this.certificates;
     return {
       version: 'uturn/v1',
       admin: {
@@ -43,16 +47,22 @@ export class Relay {
         metrics_endpoint: `http://127.0.0.1:${this.metricsPort}/metrics`,
       },
       auth: { type: 'static', realm: 'browsers', credentials: { username: 'user', password: 'pass' } },
-      listeners: [{
-        name: 'udp', protocol: 'TURN-UDP', address: '0.0.0.0', port: this.port,
-        min_relay_port: 10000, max_relay_port: 20000, routes: [],
-      }],
+      listeners: [
+        { ...listener, name: 'udp', protocol: 'udp' },
+        { ...listener, name: 'tcp', protocol: 'tcp' },
+        { ...listener, name: 'tls', protocol: 'tls', port: this.securePort, cert, key },
+      ],
       clusters: [],
     };
   }
 
-  get iceServers() {
-    return [{ urls: `turn:127.0.0.1:${this.port}?transport=udp`, username: 'user', credential: 'pass' }];
+  iceServers(transport) {
+    const urls = {
+      udp: `turn:127.0.0.1:${this.port}?transport=udp`,
+      tcp: `turn:127.0.0.1:${this.port}?transport=tcp`,
+      tls: `turns:localhost:${this.securePort}?transport=tcp`,
+    };
+    return [{ urls: urls[transport], username: 'user', credential: 'pass' }];
   }
 
   async isReady() {
@@ -89,7 +99,8 @@ export class Relay {
 // Whatever the relay says that it lost: [series].
 export function dropSeries(metrics) {
   return Object.keys(metrics).filter((series) =>
-    /^uturn_packets_total\{verdict="drop/.test(series) || /^uturn_(send|kernel)_drops_total\{/.test(series));
+    /^uturn_packets_total\{verdict="drop/.test(series) || /^uturn_(send|kernel)_drops_total\{/.test(series)
+    || series === 'uturn_stream_dropped_packets_total');
 }
 
 export function grown(before, after, series) {

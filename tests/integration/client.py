@@ -1,4 +1,4 @@
-"""A TURN client over one UDP socket, with every step in the test's hands."""
+"""A TURN client over one UDP socket, with every step in the test's hands. Other transports: stream_client.py and dtls_client.py."""
 
 import collections
 import socket
@@ -58,18 +58,37 @@ class NoAnswer(Exception):
 
 
 class Client:
+    reliable = False  # is what is sent certain to arrive, so that nothing is sent again?
+
     def __init__(self, server, username="user", password="pass", local=None):
         self.server = server
         self.username, self.password = username, password
         self.realm = self.nonce = None
-        host = "::1" if ":" in server[0] else "127.0.0.1"
-        self.sock = udp_socket(local or (host, 0))
-        self.address = self.sock.getsockname()[:2]
         self.inbox = collections.deque()
         self.relayed = self.mapped = None
+        self.open(local or ("::1" if ":" in server[0] else "127.0.0.1", 0))
+        self.address = self.sock.getsockname()[:2]
+
+    # The transport: what other clients do in another way.
+
+    def open(self, local):
+        self.sock = udp_socket(local)
 
     def close(self):
         self.sock.close()
+
+    def transmit(self, raw, tos=None):
+        """One message or ChannelData."""
+        if tos is None:
+            self.sock.sendto(raw, self.server)
+        else:
+            send_with_tos(self.sock, raw, self.server, tos)
+
+    def take(self, timeout):
+        """(message or ChannelData, source, TOS), or None."""
+        got = receive(self.sock, timeout)
+        assert got is None or got[1] == tuple(self.server), f"a packet from {got[1]}, not from {self.server}"
+        return got
 
     def __enter__(self):
         return self
@@ -91,9 +110,9 @@ class Client:
         transaction, end, again = raw[8:20], time.monotonic() + timeout, 0.0
         while (now := time.monotonic()) < end:
             if now >= again:
-                self.sock.sendto(raw, self.server)
-                again = now + resend
-            got = receive(self.sock, min(again, end) - now)
+                self.transmit(raw)
+                again = end if self.reliable else now + resend
+            got = self.take(min(again, end) - now)
             if got is None:
                 continue
             answer = self._sort(got)
@@ -158,16 +177,10 @@ class Client:
 
     def send(self, peer, data, extra=(), tos=None):
         raw = stun.encode(stun.SEND, stun.INDICATION, [(stun.XOR_PEER_ADDRESS, peer), *extra, (stun.DATA_ATTRIBUTE, data)])
-        self._send_raw(raw, tos)
+        self.transmit(raw, tos)
 
     def send_channel(self, number, data, padded=False, tos=None):
-        self._send_raw(stun.channel_data(number, data, padded), tos)
-
-    def _send_raw(self, raw, tos):
-        if tos is None:
-            self.sock.sendto(raw, self.server)
-        else:
-            send_with_tos(self.sock, raw, self.server, tos)
+        self.transmit(stun.channel_data(number, data, padded), tos)
 
     def receive(self, timeout=1.0):
         """The next relayed packet, or None."""
@@ -176,7 +189,7 @@ class Client:
             left = end - time.monotonic()
             if left <= 0:
                 return None
-            got = receive(self.sock, left)
+            got = self.take(left)
             if got is not None:
                 self._sort(got)
         return self.inbox.popleft()
@@ -184,7 +197,6 @@ class Client:
     def _sort(self, got):
         """Relayed packets into the inbox; anything else is returned."""
         raw, source, tos = got
-        assert source == tuple(self.server), f"a packet from {source}, not from {self.server}"
         if raw and raw[0] >> 6 == 1:
             number, data = stun.read_channel_data(raw)
             self.inbox.append(Packet(number, None, data, tos, source))

@@ -61,6 +61,7 @@ def eventually(condition, what, timeout=5):
 PEER = "127.0.0.8"
 
 PORTS_PER_CASE = 30
+PORT_BLOCKS = 400  # cases in a row that share no port
 RELAY_PORTS_PER_SLOT = 900
 
 
@@ -69,7 +70,7 @@ class Test:
 
     def __init__(self, options, job):
         self.options, self.engine, self.shards = options, job.engine, job.shards
-        ports = options.first_port + job.number * PORTS_PER_CASE
+        ports = options.first_port + job.number % PORT_BLOCKS * PORTS_PER_CASE
         self._ports = iter(range(ports, ports + PORTS_PER_CASE))
         first = 10000 + job.slot * RELAY_PORTS_PER_SLOT
         self.relay_ports = (first, first + RELAY_PORTS_PER_SLOT - 1)

@@ -35,7 +35,7 @@ def document_of(t, path):
 @bench.case(timeout=10)
 def help_tells_all(t):
     text = succeed(t, "--help").out
-    for command in ("inspect", "replay", "flood", "allocate", "attack", "find-max", "compare", "report"):
+    for command in ("inspect", "replay", "flood", "allocate", "connect", "handshakes", "attack", "find-max", "compare", "report"):
         assert f"  {command} " in text, f"{command} is not in\n{text}"
         own = succeed(t, command, "--help").out
         assert own.startswith(f"Usage: uturn-bench {command} "), own
@@ -43,7 +43,7 @@ def help_tells_all(t):
     assert re.fullmatch(r"uturn-bench \d+\.\d+\.\d+\n", succeed(t, "--version").out)
     equal(succeed(t, "flood", "--version").out, succeed(t, "--version").out, "version")
     listed = succeed(t, "compare", "--list").out
-    for name in ("up-8x1200", "replay-720p", "allocate", "attack", "uturn-io_uring", "coturn"):
+    for name in ("up-8x1200", "replay-720p", "allocate", "attack", "tls-up-8x1200", "dtls-idle", "tls-handshakes", "uturn-io_uring", "coturn"):
         assert f"  {name} " in listed, f"{name} is not in\n{listed}"
 
 

@@ -84,8 +84,8 @@ def command_lines_that_are_wrong(t):
 def names_that_are_not_known(t):
     known = ["--user", "u", "--password", "p"]
     cases = [
-        (["flood", "--target", "turns:127.0.0.1", *known], "UDP only"),
-        (["flood", "--target", "turn:127.0.0.1?transport=tcp", *known], "UDP only"),
+        (["flood", "--target", "stun:127.0.0.1", *known], "speaks TURN"),
+        (["flood", "--target", "turn:127.0.0.1?transport=sctp", *known], "a transport that there is not"),
         (["flood", "--target", "[::1", *known], "not a server"),
         (["flood", "--target", "127.0.0.1:99999", *known], "not a server"),
         (["flood", "--target", "no-such-host.invalid", *known], "no-such-host.invalid"),

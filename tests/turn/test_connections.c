@@ -32,6 +32,21 @@ Test(connections, channel_data_is_padded_on_streams_only)
 	}
 }
 
+Test(connections, the_largest_datagram_of_a_peer_fits_into_a_stream)
+{
+	static const uint8_t payload[65507];
+	for (size_t i = 0; i < sizeof transports / sizeof *transports; i++) {
+		bool stream = transports[i].transport == TRANSPORT_TCP || transports[i].transport == TRANSPORT_TLS;
+		struct rig *rig = rig_create();
+		struct rig_client *client = connected_client(rig, 1, transports[i].transport, 5);
+		cr_assert_eq(rig_allocate(rig, client), STUN_OK);
+		cr_assert_eq(rig_channel_bind(rig, client, 0x4001, rig_peer(1)), STUN_OK);
+		cr_expect_eq(rig_from_peer(rig, client, rig_peer(1), bytes_of(payload, sizeof payload)),
+			stream ? FORWARD_TO_CLIENT : DROP_TOO_LARGE);
+		rig_free(rig);
+	}
+}
+
 Test(connections, an_allocation_ends_with_its_connection)
 {
 	struct rig *rig = rig_create();
