@@ -290,14 +290,13 @@ Test(context, chooses_the_identity_by_the_host_that_the_client_names)
 
 Test(context, offers_keys_of_both_kinds_for_the_same_names)
 {
-	struct rig_cert certs[] = {
-		rig_cert_make(&(struct rig_cert_params){.kind = "RSA-2048", .names = "DNS:a.example,DNS:b.example"}),
-		rig_cert_make(&(struct rig_cert_params){.names = "DNS:B.example,DNS:a.example"}),
-		rig_cert_make(&(struct rig_cert_params){.names = "DNS:a.example,DNS:b.example", .subject = "too late"})};
+	struct rig_cert certs[] = {rig_cert_make(&(struct rig_cert_params){.names = "DNS:B.example,DNS:a.example"}),
+		rig_cert_make(&(struct rig_cert_params){.names = "DNS:a.example,DNS:b.example", .subject = "too late"}),
+		rig_cert_make(&(struct rig_cert_params){.kind = "RSA-2048", .names = "DNS:a.example,DNS:b.example"})};
 	struct tls_context *context = rig_context(false, NULL, certs, 3);
-	expect_choice(context, "a.example", "ECDSA+SHA256:rsa_pss_rsae_sha256", &certs[1]);
-	expect_choice(context, "a.example", "ECDSA+SHA256", &certs[1]);
-	expect_choice(context, "a.example", "rsa_pss_rsae_sha256", &certs[0]);
+	expect_choice(context, "a.example", "ECDSA+SHA256:rsa_pss_rsae_sha256", &certs[0]);
+	expect_choice(context, "a.example", "ECDSA+SHA256", &certs[0]);
+	expect_choice(context, "a.example", "rsa_pss_rsae_sha256", &certs[2]);
 	tls_context_unref(context);
 	for (size_t i = 0; i < 3; i++)
 		rig_cert_free(&certs[i]);

@@ -116,6 +116,7 @@ static int keep_ticket(SSL *ssl, SSL_SESSION *session)
 	struct rig *rig = SSL_get_app_data(ssl);
 	SSL_SESSION_free(rig->ticket);
 	rig->ticket = session;
+	rig->tickets++;
 	return 1;
 }
 
@@ -180,10 +181,11 @@ struct rig *rig_new(struct tls_context *context, const struct rig_client_params 
 	MUST(rig != NULL);
 	rig->context = tls_context_ref(context);
 	rig->datagrams = params->datagrams;
+	rig->mtu = params->server_mtu != 0 ? params->server_mtu : RIG_MTU;
 	rig->address = addr_ipv4(192, 0, 2, 1, 5000);
 	make_client(rig, params);
 	if (!rig->datagrams)
-		rig->server = tls_session_create(context, RIG_MTU);
+		rig->server = tls_session_create(context, rig->mtu);
 	MUST(rig->datagrams || rig->server != NULL);
 	return rig;
 }
@@ -241,7 +243,7 @@ static bool has_session(struct rig *rig, struct bytes datagram)
 		rig_append(&rig->down, bytes_of(answer, size));
 		return false;
 	case DTLS_HELLO_VALID:
-		rig->server = tls_session_create(rig->context, RIG_MTU);
+		rig->server = tls_session_create(rig->context, rig->mtu);
 		MUST(rig->server != NULL);
 		return true;
 	default:

@@ -32,6 +32,7 @@ struct rig_client_params {
 	const char *signatures;
 	SSL_SESSION *session; /* to be resumed */
 	unsigned mtu;         /* 0: RIG_MTU */
+	unsigned server_mtu;  /* 0: RIG_MTU */
 };
 
 struct rig {
@@ -46,10 +47,12 @@ struct rig {
 	bool client_failed;
 	size_t largest_down;     /* datagram or piece that the session has sent */
 	unsigned sends;          /* of the session */
+	unsigned mtu;            /* the session's */
 	struct addr address;     /* the client's */
 	unsigned verify_answers; /* HelloVerifyRequests */
 	struct record_layer records;
 	SSL_SESSION *ticket; /* the last that the client was given */
+	unsigned tickets;    /* how many it was given */
 };
 
 /* The context of one identity; aborts when it is refused. */
