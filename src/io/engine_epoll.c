@@ -239,7 +239,7 @@ static bool receive(struct epoll_engine *e, uint32_t socket)
 		return true;
 	}
 	if (engine_socket(engine, socket)->kind == SOCKET_ACCEPTOR) {
-		accept_connections(e, socket, wanted);
+		accept_connections(e, socket, wanted < ACCEPT_TURN_BUDGET ? wanted : ACCEPT_TURN_BUDGET);
 		return true;
 	}
 	counter_add(&engine->counters.system_calls, 1);

@@ -20,6 +20,7 @@
 
 enum {
 	SOCKET_TURN_BUDGET = 64, /* packets of one socket in one turn before others have their turn */
+	ACCEPT_TURN_BUDGET = 32, /* connections in one turn: each costs its owner several system calls */
 	SOCKETS_DEFAULT = 1024,
 };
 

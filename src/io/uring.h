@@ -46,6 +46,7 @@ struct uring {
 	struct socket_queue arm, delayed, cancel;
 	uint32_t trains_emitted; /* trains up to here have submissions */
 	uint32_t flush_count;    /* tells a failed send's trains from later ones */
+	unsigned accepted;       /* connections in this turn */
 	uint64_t wake_value;
 	bool wake_armed;
 };

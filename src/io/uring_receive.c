@@ -256,10 +256,11 @@ void uring_collect(struct uring *u)
 {
 	struct io_uring_cqe *completion;
 	unsigned head, read = 0;
+	u->accepted = 0;
 	uint64_t shortages = counter_read(&u->engine.counters.buffer_shortage);
 	io_uring_for_each_cqe(&u->ring, head, completion)
 	{
-		if (u->engine.batch_count == RECEIVE_BATCH_MAX)
+		if (u->engine.batch_count == RECEIVE_BATCH_MAX || u->accepted == ACCEPT_TURN_BUDGET)
 			break;
 		on_completion(u, completion);
 		read++;

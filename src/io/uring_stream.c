@@ -46,6 +46,7 @@ void uring_on_writable(struct uring *u, uint64_t tag)
 
 void uring_on_accepted(struct uring *u, uint32_t socket, int fd)
 {
+	u->accepted++;
 	if (engine_socket(&u->engine, socket)->state == SOCKET_OPEN)
 		engine_deliver_event(&u->engine, socket, RECEIVED_CONNECTION, fd);
 	else

@@ -11,6 +11,9 @@
 /* Memory that slow readers have needed goes back when it is quiet. */
 #define TRIM_INTERVAL_NS NS_PER_S
 
+/* Connections that end in one turn: each costs a few system calls, and when a whole office hangs up the packets of others go on. */
+enum { CLOSES_MAX = 32 };
+
 #define QUEUE_EMPTY ((struct connection_queue){CONNECTION_NONE, CONNECTION_NONE})
 
 int streams_init(struct shard *shard)
@@ -279,7 +282,7 @@ uint64_t connections_deadline_ns(const struct shard *shard)
 	uint64_t deadline_ns = wheel_deadline_ns(&shard->streams.wheel);
 	if (shard->streams.handshakes.first != CONNECTION_NONE)
 		deadline_ns = earlier(deadline_ns, shard->streams.handshake_ns);
-	return deadline_ns;
+	return shard->streams.closing.first == CONNECTION_NONE ? deadline_ns : 0;
 }
 
 /* The last word, where there is somebody to hear it. */
@@ -339,16 +342,17 @@ static void close_one(struct shard *shard, struct connection *c)
 	pool_give(&streams->connections, number);
 }
 
-void connections_close(struct shard *shard)
+bool connections_close(struct shard *shard)
 {
 	struct connection_queue *closing = &shard->streams.closing;
-	while (closing->first != CONNECTION_NONE) {
+	for (unsigned n = 0; n < CLOSES_MAX && closing->first != CONNECTION_NONE; n++) {
 		struct connection *c = connection_at(shard, closing->first);
 		closing->first = c->closing_next;
 		if (closing->first == CONNECTION_NONE)
 			closing->last = CONNECTION_NONE;
 		close_one(shard, c);
 	}
+	return closing->first != CONNECTION_NONE;
 }
 
 void connections_close_all(struct shard *shard)
@@ -359,5 +363,6 @@ void connections_close_all(struct shard *shard)
 		if (c->flow.connection == number + 1)
 			connection_end(shard, c, END_SERVER);
 	}
-	connections_close(shard);
+	while (connections_close(shard))
+		engine_flush(shard->engine);
 }

@@ -136,8 +136,8 @@ void connection_watch(struct shard *shard, struct connection *c);
 void connections_expire(struct shard *shard);
 /* When connections_expire, or a handshake, has something to do; WHEEL_NEVER: nothing. */
 uint64_t connections_deadline_ns(const struct shard *shard);
-/* Ends what is CLOSING. */
-void connections_close(struct shard *shard);
+/* Ends some of what is CLOSING. True: there is more. */
+bool connections_close(struct shard *shard);
 void connections_close_all(struct shard *shard);
 
 void connection_queue_push(struct shard *shard, struct connection_queue *queue, struct connection *c, uint32_t *next);

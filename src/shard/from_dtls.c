@@ -132,7 +132,8 @@ static void begin(struct shard *shard, const struct flow *flow, struct connectio
 	connection_begin(shard, c, hello);
 }
 
-/* From nobody that we know, or a new start of somebody (RFC 6347 Section 4.2.8: the old one stays until the new one is complete). */
+/* From nobody that we know, or a new start of somebody (RFC 6347 Section 4.2.8: the old one stays until the new one is complete).
+ */
 static __attribute__((cold, noinline)) void take_stranger(
 	struct shard *shard, const struct flow *flow, struct connection *old, struct bytes datagram)
 {
