@@ -157,6 +157,12 @@ void connection_proxy_header(struct shard *shard, struct connection *c, struct b
 /* The client is known: on to the handshake, or to the first message. */
 void connection_begin(struct shard *shard, struct connection *c, struct bytes data);
 
+/* DTLS: ChangeCipherSpec, alert, handshake (RFC 6347 Section 4.1). */
+static inline bool datagram_is_handshake(struct bytes datagram)
+{
+	return datagram.size > 0 && datagram.data[0] >= 20 && datagram.data[0] <= 22;
+}
+
 /* handshake.c */
 void handshake_input(struct shard *shard, struct connection *c, struct bytes data);
 /* The stream has ended. What has come before is looked at, if a session waits for it. */

@@ -9,7 +9,6 @@
 /* RFC 6347 Sections 4.1 and 4.2.2: content types, and where in a datagram the epoch, a first message's type and fragment offset,
  * and a ClientHello's random lie. */
 enum {
-	DTLS_CHANGE_CIPHER_SPEC = 20,
 	DTLS_HANDSHAKE = 22,
 	DTLS_EPOCH = 3,
 	DTLS_MESSAGE = 13,
@@ -90,12 +89,6 @@ void connection_datagram(struct shard *shard, struct connection *c, struct bytes
 
 /* --- handshakes -------------------------------------------------------------------------------------------------------------- */
 
-/* ChangeCipherSpec, alert, handshake. */
-static bool is_handshake(struct bytes datagram)
-{
-	return datagram.size > 0 && datagram.data[0] >= DTLS_CHANGE_CIPHER_SPEC && datagram.data[0] <= DTLS_HANDSHAKE;
-}
-
 /* A whole one, or its first fragment. */
 static bool is_client_hello(struct bytes datagram)
 {
@@ -163,7 +156,7 @@ static void take_datagram(struct shard *shard, const struct flow *flow, struct c
 		take_stranger(shard, flow, NULL, datagram);
 		return;
 	}
-	if (c->state == CONNECTION_OPEN && !is_handshake(datagram)) {
+	if (c->state == CONNECTION_OPEN && !datagram_is_handshake(datagram)) {
 		connection_datagram(shard, c, datagram, tos);
 		return;
 	}
@@ -174,7 +167,7 @@ static void take_datagram(struct shard *shard, const struct flow *flow, struct c
 		take_stranger(shard, flow, c, datagram);
 	else if (handshaking->state == CONNECTION_OPEN)
 		connection_datagram(shard, c, datagram, tos);
-	else if (is_handshake(datagram))
+	else if (handshaking->session != NULL || datagram_is_handshake(datagram))
 		connection_input(shard, handshaking, datagram);
 }
 

@@ -222,10 +222,11 @@ static void open_stream(struct shard *shard, struct connection *c, struct bytes 
 	piece_finish(shard, &piece);
 }
 
-static void drop_front(struct shard *shard, struct piece *piece, size_t size)
+/* `size` bytes at `at` were used. */
+static void drop_part(struct shard *shard, struct piece *piece, size_t at, size_t size)
 {
 	uint8_t *memory = stream_buffer_at(&shard->streams.buffers, piece->buffer);
-	memmove(memory, memory + size, piece->size - size);
+	memmove(memory + at, memory + at + size, piece->size - at - size);
 	piece->size -= (uint32_t)size;
 	if (piece->size == 0)
 		piece_finish(shard, piece);
@@ -238,7 +239,7 @@ static void step_stream(struct shard *shard, struct connection *c, const struct 
 	switch (tls_session_step(c->session, &input, sink, &failure)) {
 	case TLS_SESSION_CONTINUES:
 		if (c->record.buffer != STREAM_BUFFER_NONE)
-			drop_front(shard, &c->record, begun.size - input.size);
+			drop_part(shard, &c->record, 0, begun.size - input.size);
 		break;
 	case TLS_SESSION_DONE:
 		open_stream(shard, c, input);
@@ -249,31 +250,61 @@ static void step_stream(struct shard *shard, struct connection *c, const struct 
 	}
 }
 
-/* One of the datagrams that wait; an association that opens takes the others at once. */
+/* The datagram that waits at `at`. */
+static struct bytes waiting_datagram(struct bytes begun, size_t at)
+{
+	return bytes_of(begun.data + at + LENGTH_SIZE, (size_t)(begun.data[at] << 8 | begun.data[at + 1]));
+}
+
+/* Where the first datagram of the handshake waits; the end: there is none. What is for the open association stays for it. */
+static size_t find_handshake(struct bytes begun)
+{
+	size_t at = 0;
+	while (at < begun.size && !datagram_is_handshake(waiting_datagram(begun, at)))
+		at += LENGTH_SIZE + waiting_datagram(begun, at).size;
+	return at;
+}
+
+/* A client that resumes sends data right behind its last flight. */
+static void open_association(struct shard *shard, struct connection *c)
+{
+	struct piece piece = c->record;
+	struct bytes begun = piece_bytes(shard, &piece);
+	c->record = (struct piece){.buffer = STREAM_BUFFER_NONE};
+	if (open_connection(shard, c)) {
+		connection_succeed(shard, c);
+		for (size_t at = 0; at < begun.size; at += LENGTH_SIZE + waiting_datagram(begun, at).size)
+			connection_datagram(shard, c, waiting_datagram(begun, at), 0);
+	}
+	piece_finish(shard, &piece);
+}
+
+/* One of the datagrams that wait. */
 static void step_datagram(struct shard *shard, struct connection *c, const struct tls_sink *sink)
 {
 	enum tls_failure failure = TLS_FAIL_NONE;
 	struct bytes begun = piece_bytes(shard, &c->record);
-	if (begun.size == 0)
+	size_t at = find_handshake(begun);
+	if (at == begun.size)
 		return;
-	struct bytes datagram = bytes_of(begun.data + LENGTH_SIZE, (size_t)(begun.data[0] << 8 | begun.data[1]));
+	struct bytes datagram = waiting_datagram(begun, at);
 	size_t used = LENGTH_SIZE + datagram.size;
 	enum tls_progress progress = tls_session_step(c->session, &datagram, sink, &failure);
-	drop_front(shard, &c->record, used);
-	if (progress == TLS_SESSION_FAILED) {
-		fail(shard, c, failure);
-		return;
-	}
-	if (progress == TLS_SESSION_CONTINUES) {
+	drop_part(shard, &c->record, at, used);
+	switch (progress) {
+	case TLS_SESSION_CONTINUES:
 		watch_flight(shard, c);
-		if (c->record.buffer != STREAM_BUFFER_NONE)
+		begun = piece_bytes(shard, &c->record);
+		if (find_handshake(begun) < begun.size)
 			enqueue(shard, &shard->streams.handshakes, c);
-		return;
+		break;
+	case TLS_SESSION_DONE:
+		open_association(shard, c);
+		break;
+	case TLS_SESSION_FAILED:
+		fail(shard, c, failure);
+		break;
 	}
-	if (!open_connection(shard, c))
-		return;
-	connection_succeed(shard, c);
-	piece_finish(shard, &c->record); /* what came behind the last flight is sent again, if it matters */
 }
 
 static void step(struct shard *shard, struct connection *c)
