@@ -14,7 +14,8 @@ static const struct argp_option options[] = {
 
 static const struct argp_child children[] = {
 	{&options_server, 0, "The server:", 2},
-	{&options_output, 0, "The result:", 3},
+	{&options_transport, 0, "How clients reach it:", 3},
+	{&options_output, 0, "The result:", 4},
 	{NULL, 0, NULL, 0},
 };
 

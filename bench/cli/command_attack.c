@@ -32,9 +32,10 @@ static const struct argp_child children[] = {
 	{&attack_argp, 0, "The attackers:", 1},
 	{&victim_argp, 0, "The call that suffers:", 2},
 	{&options_server, 0, "The server:", 3},
-	{&options_window, 0, "Time, in seconds (each attack has a window before it, and one during it):", 4},
-	{&options_loader, 0, "The loader:", 5},
-	{&options_output, 0, "The result:", 6},
+	{&options_transport, 0, "How clients reach it:", 4},
+	{&options_window, 0, "Time, in seconds (each attack has a window before it, and one during it):", 5},
+	{&options_loader, 0, "The loader:", 6},
+	{&options_output, 0, "The result:", 7},
 	{NULL, 0, NULL, 0},
 };
 

@@ -27,9 +27,10 @@ static const struct argp_child children[] = {
 	{&bound_argp, 0, "The bounds:", 1},
 	{&load_argp, 0, "The load:", 2},
 	{&options_server, 0, "The server:", 3},
-	{&options_window, 0, "Time of each step, in seconds:", 4},
-	{&options_loader, 0, "The loader:", 5},
-	{&options_output, 0, "The result:", 6},
+	{&options_transport, 0, "How clients reach it:", 4},
+	{&options_window, 0, "Time of each step, in seconds:", 5},
+	{&options_loader, 0, "The loader:", 6},
+	{&options_output, 0, "The result:", 7},
 	{NULL, 0, NULL, 0},
 };
 

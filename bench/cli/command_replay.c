@@ -4,9 +4,10 @@
 static const struct argp_child children[] = {
 	{&options_replay, 0, "The load:", 1},
 	{&options_server, 0, "The server:", 2},
-	{&options_window, 0, "Time, in seconds:", 3},
-	{&options_loader, 0, "The loader:", 4},
-	{&options_output, 0, "The result:", 5},
+	{&options_transport, 0, "How clients reach it:", 3},
+	{&options_window, 0, "Time, in seconds:", 4},
+	{&options_loader, 0, "The loader:", 5},
+	{&options_output, 0, "The result:", 6},
 	{NULL, 0, NULL, 0},
 };
 

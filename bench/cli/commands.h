@@ -13,7 +13,7 @@ struct command {
 	int (*execute)(const struct run *run);     /* returns the exit status */
 };
 
-extern const struct command command_replay, command_inspect, command_flood, command_allocate, command_attack, command_find_max,
-	command_compare, command_report;
+extern const struct command command_replay, command_inspect, command_flood, command_allocate, command_connect, command_handshakes,
+	command_attack, command_find_max, command_compare, command_report;
 
 #endif

@@ -3,20 +3,22 @@
 #include "cli/commands.h"
 
 static const struct command *const commands[] = {&command_inspect, &command_replay, &command_flood, &command_allocate,
-	&command_attack, &command_find_max, &command_compare, &command_report};
+	&command_connect, &command_handshakes, &command_attack, &command_find_max, &command_compare, &command_report};
 
 static const char documentation[] =
 	"uturn-bench - measures TURN servers: captured calls, floods, attacks, and several servers side by side"
 	"\v"
 	"Commands:\n"
-	"  inspect   what a packet capture contains\n"
-	"  replay    plays copies of a captured call against a server\n"
-	"  flood     synthetic load, paced or as fast as the server relays\n"
-	"  allocate  allocations per second, and memory per allocation\n"
-	"  attack    what a call suffers while others flood the server\n"
-	"  find-max  the most calls that a server carries within bounds\n"
-	"  compare   the same load against several servers, taking turns\n"
-	"  report    one HTML page with plots from JSON documents\n"
+	"  inspect     what a packet capture contains\n"
+	"  replay      plays copies of a captured call against a server\n"
+	"  flood       synthetic load, paced or as fast as the server relays\n"
+	"  allocate    allocations per second, and memory per allocation\n"
+	"  connect     TCP, TLS or DTLS connections per second, and memory per idle one\n"
+	"  handshakes  what TLS and DTLS handshakes cost, and a call beside them\n"
+	"  attack      what a call suffers while others flood the server\n"
+	"  find-max    the most calls that a server carries within bounds\n"
+	"  compare     the same load against several servers, taking turns\n"
+	"  report      one HTML page with plots from JSON documents\n"
 	"`uturn-bench COMMAND --help` tells the options of each.\n"
 	"\n"
 	"Examples:\n"

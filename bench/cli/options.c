@@ -4,10 +4,14 @@
 #include <string.h>
 
 #include "cli/values.h"
+#include "trials/handshakes.h"
 
 static const struct argp_option server_options[] = {
 	{"target", 't', "ADDRESS", 0,
-		"The TURN server: HOST, HOST:PORT, [v6]:PORT or turn:HOST:PORT?transport=udp; port 3478 unless given", 0},
+		"The TURN server: HOST, HOST:PORT, [v6]:PORT, turn:HOST:PORT?transport=tcp or turns:HOST:PORT; port 3478 (TLS, "
+		"DTLS: "
+		"5349) unless given",
+		0},
 	{"user", 'u', "NAME", 0, "User name (long-term credentials)", 0},
 	{"password", 'p', "PASSWORD", 0, "Its password; better in the environment: UTURN_BENCH_PASSWORD", 0},
 	{"secret", KEY_SECRET, "SECRET", 0,
@@ -21,12 +25,29 @@ static const struct argp_option server_options[] = {
 	{NULL, 0, NULL, 0, NULL, 0},
 };
 
+static const struct argp_option transport_options[] = {
+	{"transport", KEY_TRANSPORT, "udp|tcp|tls|dtls", 0,
+		"What clients speak to the server (peers have UDP); default: as the target's URI says, else udp. Any certificate "
+		"is "
+		"accepted",
+		0},
+	{"tls-version", KEY_TLS_VERSION, "1.2|1.3", 0, "Only this one; default: the newest that both have. DTLS is 1.2", 0},
+	{"cipher", KEY_CIPHER, "NAME", 0, "Only this one, as OpenSSL names it; default: AES-128-GCM in either version", 0},
+	{"separate-writes", KEY_SEPARATE_WRITES, NULL, 0,
+		"TCP, TLS: each frame leaves in a send of its own; default: all of a burst in one. A frame is one record either "
+		"way",
+		0},
+	{NULL, 0, NULL, 0, NULL, 0},
+};
+
 static const struct argp_option loader_options[] = {
 	{"threads", KEY_THREADS, "N", 0, "Threads that send and receive; default: one per core of --cores", 0},
 	{"cores", KEY_CORES, "LIST", 0,
 		"The loader's cores, as in 0,2-3; default: all but the server's where --server-pid is pinned, else no pinning", 0},
 	{"gso", KEY_GSO, NULL, 0,
-		"Runs of equal packets leave in one send (UDP_SEGMENT); over loopback and veth they arrive as GRO aggregates", 0},
+		"Runs of equal packets leave a UDP socket in one send (UDP_SEGMENT); over loopback and veth they arrive as GRO "
+		"aggregates",
+		0},
 	{"seed", KEY_SEED, "N", 0, "Of the payloads; default: a random one, named in the document", 0},
 	{NULL, 0, NULL, 0, NULL, 0},
 };
@@ -89,6 +110,8 @@ static const struct rule rules[] = {
 	{KEY_SERVER_PID, SHAPE_WHOLE, AT(server_pid), 1, 4194304, "not a process id"},
 	{KEY_LOCAL, SHAPE_IP, AT(local), 0, 0, "not an IP address"},
 	{KEY_PEER_ADDRESS, SHAPE_IP, AT(peer_address), 0, 0, "not an IP address"},
+	{KEY_CIPHER, SHAPE_TEXT, AT(transport.cipher), 0, 0, NULL},
+	{KEY_SEPARATE_WRITES, SHAPE_YES, AT(transport.separate_writes), 0, 0, NULL},
 	{KEY_THREADS, SHAPE_WHOLE, AT(threads), 1, LOAD_WORKERS_MAX, "not a number of threads: use 1 to 64"},
 	{KEY_CORES, SHAPE_CORES, AT(cores), 0, 0, "not a list of cores: use one like 0,2-3"},
 	{KEY_GSO, SHAPE_YES, AT(gso), 0, 0, NULL},
@@ -111,6 +134,9 @@ static const struct rule rules[] = {
 	{KEY_HOLD, SHAPE_WHOLE, AT(held), 1, LOAD_ALLOCATIONS_MAX, "not a number of allocations: use 1 to 100000"},
 	{KEY_PARALLEL, SHAPE_WHOLE, AT(parallel), 1, 4096, "not a number of clients at work: use 1 to 4096"},
 	{KEY_NO_CHANNELS, SHAPE_YES, AT(no_channels), 0, 0, NULL},
+	{KEY_COUNT, SHAPE_WHOLE, AT(count), 1, HANDSHAKES_MAX, "not a number of handshakes: use 1 to 1000000"},
+	{KEY_FOR, SHAPE_REAL, AT(for_s), 0.05, 3600, "not a time: use 0.05 to 3600 seconds"},
+	{KEY_UDP_TARGET, SHAPE_TEXT, AT(udp_target), 0, 0, NULL},
 	{KEY_ATTACK_RATE, SHAPE_REAL, AT(attack_rate_per_s), 1, 1e8, "not a rate: use packets per second, as in 20000 or 20k"},
 	{KEY_LOSS, SHAPE_REAL, AT(loss_max), 0, 1, "not a share of packets: use 0 to 1, as in 0.001"},
 	{KEY_P99, SHAPE_REAL, AT(p99_ms), 0.001, 60000, "not a latency: use milliseconds, 0.001 to 60000"},
@@ -196,6 +222,23 @@ static void set_direction(struct parse *p, const char *text)
 		refuse(p, text, "not a direction: use up, down or both");
 }
 
+static void set_transport(struct parse *p, const char *text)
+{
+	p->options->transport_given = true;
+	if (!transport_find(text, &p->options->transport.kind))
+		refuse(p, text, "not a transport: use udp, tcp, tls or dtls");
+}
+
+static void set_tls_version(struct parse *p, const char *text)
+{
+	if (strcmp(text, "1.2") == 0)
+		p->options->transport.version = TLS_VERSION_1_2;
+	else if (strcmp(text, "1.3") == 0)
+		p->options->transport.version = TLS_VERSION_1_3;
+	else
+		refuse(p, text, "not a version of TLS: use 1.2 or 1.3");
+}
+
 static bool add_kind(struct options *options, const char *name)
 {
 	for (int kind = 0; kind < ATTACK_KINDS; kind++)
@@ -257,6 +300,12 @@ error_t options_parse_group(int key, char *value, struct argp_state *state)
 	case KEY_DIRECTION:
 		set_direction(p, value);
 		return 0;
+	case KEY_TRANSPORT:
+		set_transport(p, value);
+		return 0;
+	case KEY_TLS_VERSION:
+		set_tls_version(p, value);
+		return 0;
 	case KEY_KIND:
 		set_kinds(p, value);
 		return 0;
@@ -305,6 +354,7 @@ error_t options_parse_root(int key, char *value, struct argp_state *state)
 }
 
 const struct argp options_server = {server_options, options_parse_group, NULL, NULL, NULL, NULL, NULL};
+const struct argp options_transport = {transport_options, options_parse_group, NULL, NULL, NULL, NULL, NULL};
 const struct argp options_loader = {loader_options, options_parse_group, NULL, NULL, NULL, NULL, NULL};
 const struct argp options_window = {window_options, options_parse_group, NULL, NULL, NULL, NULL, NULL};
 const struct argp options_output = {output_options, options_parse_group, NULL, NULL, NULL, NULL, NULL};

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "base/addr.h"
+#include "client/transport.h"
 #include "trials/attack.h"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
@@ -34,6 +35,10 @@ enum option_key {
 	KEY_SERVER_PID,
 	KEY_LOCAL,
 	KEY_PEER_ADDRESS,
+	KEY_TRANSPORT,
+	KEY_TLS_VERSION,
+	KEY_CIPHER,
+	KEY_SEPARATE_WRITES,
 	KEY_THREADS,
 	KEY_CORES,
 	KEY_WARMUP,
@@ -54,6 +59,9 @@ enum option_key {
 	KEY_HOLD,
 	KEY_PARALLEL,
 	KEY_NO_CHANNELS,
+	KEY_COUNT,
+	KEY_FOR,
+	KEY_UDP_TARGET,
 	KEY_KIND,
 	KEY_ATTACK_RATE,
 	KEY_LOSS,
@@ -79,6 +87,9 @@ struct options {
 	uint32_t server_pid;
 	struct addr local, peer_address; /* ADDR_NONE: chosen by the kernel's route */
 
+	struct transport transport; /* how clients reach it */
+	bool transport_given;       /* else the target's URI may say it */
+
 	uint32_t threads; /* the loader; 0: one per core */
 	cpu_set_t cores;  /* empty: not given */
 	double warmup_s, seconds, drain_s;
@@ -96,6 +107,9 @@ struct options {
 	uint32_t window;         /* 0: not given */
 	uint32_t held, parallel; /* allocate */
 	bool no_channels;
+	uint32_t count; /* handshakes */
+	double for_s;
+	const char *udp_target;   /* NULL: no call beside them */
 	bool kinds[ATTACK_KINDS]; /* attack */
 	double attack_rate_per_s;
 	double loss_max, p99_ms; /* find-max */
@@ -112,8 +126,11 @@ struct options {
 	unsigned argument_count;
 };
 
-/* The shared groups: the server; the loader; the measured window; how the result is shown, --help and --version. */
-extern const struct argp options_server, options_loader, options_window, options_output;
+/*
+ * The shared groups: the server; how clients reach it; the loader; the measured window; how the result is shown, --help and
+ * --version.
+ */
+extern const struct argp options_server, options_transport, options_loader, options_window, options_output;
 
 /* What a load consists of: replay's own options, and flood's. */
 extern const struct argp options_replay, options_flood;

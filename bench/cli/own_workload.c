@@ -17,6 +17,12 @@ static const struct argp_option allocate_own[] = {
 	{NULL, 0, NULL, 0, NULL, 0},
 };
 
+static const struct argp_option connect_own[] = {
+	{"hold", KEY_HOLD, "N", 0, "Connections that are made and held; default 4000", 0},
+	{"help", KEY_HELP, NULL, 0, "Show this and leave", 1},
+	{NULL, 0, NULL, 0, NULL, 0},
+};
+
 static const struct argp_option replay_own[] = {
 	{"calls", KEY_CALLS, "N", 0, "Copies of the captured call; default: as many as load coturn's core to 70 %", 0},
 	{"gso", KEY_GSO, NULL, 0, "Runs of equal packets leave in one send (UDP_SEGMENT)", 0},
@@ -24,14 +30,18 @@ static const struct argp_option replay_own[] = {
 	{NULL, 0, NULL, 0, NULL, 0},
 };
 
-static const struct argp_child flood_children[] = {{&options_flood, 0, NULL, 0}, {NULL, 0, NULL, 0}};
+static const struct argp_child flood_children[] = {
+	{&options_flood, 0, NULL, 0}, {&options_transport, 0, NULL, 0}, {NULL, 0, NULL, 0}};
+static const struct argp_child other_children[] = {{&options_transport, 0, NULL, 0}, {NULL, 0, NULL, 0}};
 
 static const struct argp flood_argp = {
 	flood_own, options_parse_root, NULL, "A flood as compare's workload.", flood_children, NULL, NULL};
 static const struct argp replay_argp = {
-	replay_own, options_parse_root, "CAPTURE", "A captured call as compare's workload.", NULL, NULL, NULL};
+	replay_own, options_parse_root, "CAPTURE", "A captured call as compare's workload.", other_children, NULL, NULL};
 static const struct argp allocate_argp = {
-	allocate_own, options_parse_root, NULL, "Allocations as compare's workload.", NULL, NULL, NULL};
+	allocate_own, options_parse_root, NULL, "Allocations as compare's workload.", other_children, NULL, NULL};
+static const struct argp connect_argp = {
+	connect_own, options_parse_root, NULL, "Idle connections as compare's workload.", other_children, NULL, NULL};
 
 static const struct kind {
 	const char *name, *parser_name;
@@ -42,6 +52,7 @@ static const struct kind {
 	{"replay", "uturn-bench compare -- replay", WORKLOAD_REPLAY,
 		{.argp = &replay_argp, .arguments_min = 1, .arguments_max = 1, .arguments_missing = "no capture"}},
 	{"allocate", "uturn-bench compare -- allocate", WORKLOAD_ALLOCATE, {.argp = &allocate_argp}},
+	{"connect", "uturn-bench compare -- connect", WORKLOAD_CONNECT, {.argp = &connect_argp}},
 };
 
 /* The name stands before the title. */
@@ -77,8 +88,8 @@ int own_workload_parse(char **words, unsigned count, struct own_workload *own)
 	while (kind < end && strcmp(words[0], kind->name) != 0)
 		kind++;
 	if (kind == end)
-		return usage_error(
-			"uturn-bench compare", words[0], "not a workload of your own: use flood, replay CAPTURE or allocate");
+		return usage_error("uturn-bench compare", words[0],
+			"not a workload of your own: use flood, replay CAPTURE, allocate or connect");
 	struct options options;
 	options_init(&options);
 	options.calls = 0;
@@ -92,6 +103,7 @@ int own_workload_parse(char **words, unsigned count, struct own_workload *own)
 		.name = kind->name,
 		.title = own->title,
 		.kind = kind->kind,
+		.transport = options.transport,
 		.flood = call_flood(&options),
 		.gso = options.gso,
 		.calls = options.calls,

@@ -1,5 +1,6 @@
 /*
- * own_workload - a workload of the user's own for compare: "flood --size 100", "replay call.pcap --calls 10", "allocate".
+ * own_workload - a workload of the user's own for compare: "flood --size 100", "replay call.pcap --calls 10", "allocate",
+ * "connect".
  */
 #ifndef UTURN_BENCH_CLI_OWN_WORKLOAD_H
 #define UTURN_BENCH_CLI_OWN_WORKLOAD_H

@@ -10,18 +10,47 @@
 
 #include "cli/values.h"
 
-enum { PORT_DEFAULT = 3478, CREDENTIALS_LIFETIME_S = 86400 };
+enum { PORT_DEFAULT = 3478, PORT_SECURE_DEFAULT = 5349, CREDENTIALS_LIFETIME_S = 86400 };
 
-static bool scheme_skip(const char **text, struct failure *failure)
+static const char shapes[] = "use HOST, HOST:PORT, [v6]:PORT, turn:HOST:PORT?transport=tcp or turns:HOST:PORT";
+
+static bool begins(const char **text, const char *word)
 {
-	static const char *const refused[] = {"turns:", "stun:", "stuns:", "http:", "https:"};
+	size_t length = strlen(word);
+	if (strncasecmp(*text, word, length) != 0)
+		return false;
+	*text += length;
+	return true;
+}
+
+/* Moves *text behind the scheme; *ret_secure: it is "turns:". *ret_uri: there was one. */
+static bool scheme_skip(const char **text, bool *ret_secure, bool *ret_uri, struct failure *failure)
+{
+	static const char *const refused[] = {"stun:", "stuns:", "http:", "https:"};
+	const char *whole = *text;
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
 		if (strncasecmp(*text, refused[i], strlen(refused[i])) == 0)
-			return fail(failure, "%s: this tool speaks TURN over UDP only: use turn:HOST:PORT?transport=udp", *text);
-	if (strncasecmp(*text, "turn:", 5) == 0) {
-		*text += 5;
+			return fail(failure, "%s: this tool speaks TURN: %s", whole, shapes);
+	*ret_secure = begins(text, "turns:");
+	*ret_uri = *ret_secure || begins(text, "turn:");
+	if (*ret_uri)
 		*text += strspn(*text, "/");
-	}
+	return true;
+}
+
+/* RFC 7065, section 3.1: without a transport in the URI "turn" is UDP and "turns" is TLS. */
+static bool transport_read(
+	const char *query, bool secure, bool uri, struct target_place *place, const char *whole, struct failure *failure)
+{
+	place->has_transport = uri || *query != '\0';
+	if (*query == '\0')
+		place->transport = secure ? TRANSPORT_TLS : TRANSPORT_UDP;
+	else if (strcasecmp(query, "?transport=udp") == 0)
+		place->transport = secure ? TRANSPORT_DTLS : TRANSPORT_UDP;
+	else if (strcasecmp(query, "?transport=tcp") == 0)
+		place->transport = secure ? TRANSPORT_TLS : TRANSPORT_TCP;
+	else
+		return fail(failure, "%s: a transport that there is not: use ?transport=udp or ?transport=tcp", whole);
 	return true;
 }
 
@@ -34,19 +63,21 @@ static bool port_read(const char *text, uint16_t *ret_port)
 	return true;
 }
 
-bool target_split(const char *text, char ret_host[static TARGET_HOST_SIZE], uint16_t *ret_port, struct failure *failure)
+bool target_split(const char *text, struct target_place *ret_place, struct failure *failure)
 {
 	const char *whole = text;
-	if (!scheme_skip(&text, failure))
+	struct target_place place = {0};
+	bool secure = false, uri = false;
+	if (!scheme_skip(&text, &secure, &uri, failure))
 		return false;
 	if (strchr(text, '@'))
 		return fail(failure, "a target without its credentials, please: HOST:PORT; give them with --user and --password");
 	char copy[TARGET_HOST_SIZE];
 	size_t length = strcspn(text, "?");
-	if (text[length] == '?' && strcasecmp(text + length, "?transport=udp") != 0)
-		return fail(failure, "%s: this tool speaks TURN over UDP only: use ?transport=udp, or leave it out", whole);
+	if (!transport_read(text + length, secure, uri, &place, whole, failure))
+		return false;
 	if (length == 0 || length >= sizeof copy)
-		return fail(failure, "%s: not a server: use HOST, HOST:PORT, [v6]:PORT or turn:HOST:PORT?transport=udp", whole);
+		return fail(failure, "%s: not a server: %s", whole, shapes);
 	memcpy(copy, text, length);
 	copy[length] = '\0';
 
@@ -63,23 +94,36 @@ bool target_split(const char *text, char ret_host[static TARGET_HOST_SIZE], uint
 		port = strchr(copy, ':');
 		*port++ = '\0';
 	}
-	uint16_t number = PORT_DEFAULT;
-	if (!good || host[0] == '\0' || (port && !port_read(port, &number)))
-		return fail(failure, "%s: not a server: use HOST, HOST:PORT, [v6]:PORT or turn:HOST:PORT?transport=udp", whole);
-	memcpy(ret_host, host, strlen(host) + 1);
-	*ret_port = number;
+	if (!good || host[0] == '\0' || (port && !port_read(port, &place.port)))
+		return fail(failure, "%s: not a server: %s", whole, shapes);
+	memcpy(place.host, host, strlen(host) + 1);
+	*ret_place = place;
 	return true;
 }
 
-static bool server_resolve(const struct options *options, struct addr *ret_server, struct failure *failure)
+/* The option and the URI may both say it, if they say the same; a plain HOST:PORT leaves it to the option. */
+static bool transport_choose(
+	const struct options *options, struct target_place *place, struct transport *ret_transport, struct failure *failure)
 {
-	char host[TARGET_HOST_SIZE];
-	uint16_t port;
-	if (!target_split(options->target, host, &port, failure))
-		return false;
+	struct transport chosen = options->transport;
+	if (place->has_transport && options->transport_given && place->transport != chosen.kind)
+		return fail(failure, "--transport %s and the target %s say two things: use one of them",
+			transport_name(chosen.kind), options->target);
+	if (place->has_transport)
+		chosen.kind = place->transport;
+	if (place->port == 0)
+		place->port = transport_is_secure(chosen.kind) ? PORT_SECURE_DEFAULT : PORT_DEFAULT;
+	*ret_transport = chosen;
+	return true;
+}
+
+static bool host_resolve(
+	const struct options *options, const struct target_place *place, struct addr *ret_server, struct failure *failure)
+{
+	const char *host = place->host;
 	struct addr server;
 	if (addr_parse_ip(host, &server)) {
-		*ret_server = addr_with_port(server, port);
+		*ret_server = addr_with_port(server, place->port);
 		return true;
 	}
 	const struct addr *near = &options->local;
@@ -88,9 +132,28 @@ static bool server_resolve(const struct options *options, struct addr *ret_serve
 	int error = getaddrinfo(host, NULL, &hints, &found);
 	if (error)
 		return fail(failure, "%s: %s", host, gai_strerror(error));
-	*ret_server = addr_with_port(addr_from_sockaddr(found->ai_addr), port);
+	*ret_server = addr_with_port(addr_from_sockaddr(found->ai_addr), place->port);
 	freeaddrinfo(found);
 	return true;
+}
+
+static bool server_resolve(const struct options *options, struct load_target *load, struct failure *failure)
+{
+	struct target_place place;
+	return target_split(options->target, &place, failure) && transport_choose(options, &place, &load->transport, failure) &&
+	       host_resolve(options, &place, &load->server, failure);
+}
+
+bool target_udp(const struct options *options, struct addr *ret_server, struct failure *failure)
+{
+	struct target_place place;
+	if (!target_split(options->udp_target, &place, failure))
+		return false;
+	if (place.has_transport && place.transport != TRANSPORT_UDP)
+		return fail(failure, "--udp-target %s: it names another transport", options->udp_target);
+	if (place.port == 0)
+		place.port = PORT_DEFAULT;
+	return host_resolve(options, &place, ret_server, failure);
 }
 
 static bool ephemeral_make(const struct options *options, const char *secret, struct target *target, struct failure *failure)
@@ -179,7 +242,7 @@ bool target_resolve(const struct options *options, struct target *target, struct
 {
 	*target = (struct target){
 		.load = {.local = options->local, .peer = options->peer_address, .pid = (pid_t)options->server_pid}};
-	if (!credentials_take(options, target, failure) || !server_resolve(options, &target->load.server, failure))
+	if (!credentials_take(options, target, failure) || !server_resolve(options, &target->load, failure))
 		return false;
 	const struct addr *server = &target->load.server;
 	if (options->local.family != ADDR_NONE && options->local.family != server->family)

@@ -17,14 +17,25 @@ struct target {
 	char password[EPHEMERAL_PASSWORD_SIZE];
 };
 
+/* What a target's text says. */
+struct target_place {
+	char host[TARGET_HOST_SIZE];
+	uint16_t port; /* 0: not said */
+	bool has_transport;
+	enum transport_kind transport;
+};
+
 /*
- * "turn:HOST[:PORT][?transport=udp]" (RFC 7065), or what stands behind its colon; HOST may be an IPv6 address in brackets. False
- * with one line for other schemes and transports.
+ * "turn:HOST[:PORT][?transport=udp|tcp]" or "turns:…" (RFC 7065: TLS, or with transport=udp DTLS), or what stands behind the colon;
+ * HOST may be an IPv6 address in brackets. False with one line for other schemes and transports.
  */
-bool target_split(const char *text, char ret_host[static TARGET_HOST_SIZE], uint16_t *ret_port, struct failure *failure);
+bool target_split(const char *text, struct target_place *ret_place, struct failure *failure);
 
 /* Fills *target in place: it must not be moved afterwards. Asks the resolver where HOST is a name. */
 bool target_resolve(const struct options *options, struct target *target, struct failure *failure);
+
+/* The address that --udp-target names. */
+bool target_udp(const struct options *options, struct addr *ret_server, struct failure *failure);
 
 /* The cores that the threads of a process may use, together. False when there is no such process. */
 bool target_process_cores(pid_t pid, cpu_set_t *ret_cores);

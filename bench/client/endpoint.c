@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -40,11 +41,11 @@ static bool bind_failed(const struct addr *ip, int error, struct failure *failur
 	char text[ADDR_TEXT_SIZE];
 	addr_format_ip(ip, text);
 	if (error == EADDRINUSE)
-		return fail(failure, "%s has no free UDP port between %d and %d: use fewer flows", text, LOADER_PORT_MIN,
-			LOADER_PORT_MAX);
+		return fail(
+			failure, "%s has no free port between %d and %d: use fewer flows", text, LOADER_PORT_MIN, LOADER_PORT_MAX);
 	if (error == EADDRNOTAVAIL)
 		return fail(failure, "cannot send from %s: no interface of this machine has that address", text);
-	return fail(failure, "cannot bind a UDP socket to %s: %s", text, strerror(error));
+	return fail(failure, "cannot bind a socket to %s: %s", text, strerror(error));
 }
 
 static atomic_uint ports_used;
@@ -80,24 +81,51 @@ static bool bind_somewhere(int fd, const struct addr *ip, struct addr *ret_local
 	return bind_failed(ip, error, failure);
 }
 
-static int socket_for(const struct addr *ip, struct failure *failure)
+static int socket_for(const struct addr *ip, int type, struct failure *failure)
 {
-	int fd = socket(ip->family == ADDR_IPV6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(ip->family == ADDR_IPV6 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0)
 		return fd;
 	if (errno == EMFILE || errno == ENFILE)
 		fail(failure, "too many open sockets for this machine's limits: raise them (ulimit -n), or use fewer flows");
 	else
-		fail(failure, "cannot make a UDP socket: %s", strerror(errno));
+		fail(failure, "cannot make a socket: %s", strerror(errno));
 	return -1;
 }
 
 int endpoint_open(const struct addr *ip, bool gro, int buffer_bytes, struct addr *ret_local, struct failure *failure)
 {
-	int fd = socket_for(ip, failure);
+	int fd = socket_for(ip, SOCK_DGRAM, failure);
 	if (fd < 0)
 		return -1;
 	if (!set_options(fd, gro, buffer_bytes, failure) || !bind_somewhere(fd, ip, ret_local, failure)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/*
+ * Thousands of connections that end with a FIN would keep as many of the loader's ports for a minute (TIME_WAIT): they end with a
+ * RST.
+ */
+static bool set_stream_options(int fd, struct failure *failure)
+{
+	const int on = 1;
+	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0)
+		return true;
+	return fail(failure, "cannot set the options of a TCP socket: %s", strerror(errno));
+}
+
+int endpoint_open_stream(const struct addr *ip, int buffer_bytes, struct addr *ret_local, struct failure *failure)
+{
+	int fd = socket_for(ip, SOCK_STREAM, failure);
+	if (fd < 0)
+		return -1;
+	if (!set_options(fd, false, buffer_bytes, failure) || !set_stream_options(fd, failure) ||
+		!bind_somewhere(fd, ip, ret_local, failure)) {
 		close(fd);
 		return -1;
 	}
@@ -108,7 +136,7 @@ bool endpoint_connect(int fd, const struct addr *remote, struct failure *failure
 {
 	struct sockaddr_storage sa;
 	socklen_t size = addr_to_sockaddr(remote, &sa);
-	if (connect(fd, (struct sockaddr *)&sa, size) == 0)
+	if (connect(fd, (struct sockaddr *)&sa, size) == 0 || errno == EINPROGRESS)
 		return true;
 	char text[ADDR_TEXT_SIZE];
 	return fail(failure, "cannot reach %s: %s", addr_format(remote, text), strerror(errno));
@@ -154,7 +182,7 @@ bool endpoint_renew(int fd, struct failure *failure)
 
 bool endpoint_local_address(const struct addr *remote, struct addr *ret_local, struct failure *failure)
 {
-	int fd = socket_for(remote, failure);
+	int fd = socket_for(remote, SOCK_DGRAM, failure);
 	if (fd < 0)
 		return false;
 	bool done = endpoint_connect(fd, remote, failure);

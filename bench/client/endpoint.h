@@ -1,6 +1,6 @@
 /*
- * endpoint - the loader's UDP sockets: bound to ports clear of the servers' relay range, with large buffers, arrival stamps and
- * UDP_GRO.
+ * endpoint - the loader's sockets: bound to ports clear of the servers' relay range, with large buffers, arrival stamps, and
+ * UDP_GRO where they are UDP's.
  */
 #ifndef UTURN_BENCH_CLIENT_ENDPOINT_H
 #define UTURN_BENCH_CLIENT_ENDPOINT_H
@@ -19,12 +19,18 @@ enum { LOADER_PORT_MIN = 10000, LOADER_PORT_MAX = 48000 /* TURN servers relay fr
 int endpoint_open(const struct addr *ip, bool gro, int buffer_bytes, struct addr *ret_local, struct failure *failure);
 
 /*
- * Gives a connected endpoint another port: behind `fd` there is a new socket afterwards with the same IP address, peer and options,
- * which no epoll set has. False with one line: then `fd` is as it was.
+ * The same of TCP, without UDP_GRO: what is sent leaves at once (TCP_NODELAY), and closing it ends the connection with a RST, so
+ * that no port stays taken (TIME_WAIT).
+ */
+int endpoint_open_stream(const struct addr *ip, int buffer_bytes, struct addr *ret_local, struct failure *failure);
+
+/*
+ * Gives a connected endpoint another port: behind `fd` there is a new socket afterwards with the same IP address, peer and
+ * options, which no epoll set has. False with one line: then `fd` is as it was.
  */
 bool endpoint_renew(int fd, struct failure *failure);
 
-/* Connects it: only what comes from `remote` arrives, and ICMP errors are reported. */
+/* Connects it: only what comes from `remote` arrives, and ICMP errors are reported. Of TCP: begins to. */
 bool endpoint_connect(int fd, const struct addr *remote, struct failure *failure);
 
 /* The local IP address (port 0) from which `remote` is reached. */

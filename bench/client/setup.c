@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "client/endpoint.h"
+#include "client/establish.h"
 #include "interrupt.h"
 
 enum { EVENTS_MAX = 64, TICK_MS = 20, ANSWER_MAX = 2048, DATAGRAMS_AT_ONCE = 4 };
@@ -43,11 +44,32 @@ static bool passing(int error)
 	return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EINTR;
 }
 
+static bool connection_over(struct setup *s, const struct connection *c)
+{
+	char text[ADDR_TEXT_SIZE];
+	addr_format(&s->server, text);
+	return fail(
+		s->failure, "the server at %s ended a connection (%s): %s", text, transport_name(c->plan->transport->kind), c->why);
+}
+
 static bool watch(struct setup *s, unsigned index)
 {
+	if (s->clients[index].connection != NULL)
+		return connection_watch(s->clients[index].connection, s->epoll, index) ||
+		       fail(s->failure, "epoll_ctl: %s", strerror(errno));
 	struct epoll_event event = {.events = EPOLLIN, .data.u32 = index};
 	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->clients[index].fd, &event) == 0 ||
 	       fail(s->failure, "epoll_ctl: %s", strerror(errno));
+}
+
+/* The others wait as long as that takes. */
+static bool renew_connection(struct setup *s, struct setup_client *client)
+{
+	struct establish_figures figures;
+	connection_close(client->connection);
+	bool done = establish(client->connection, &(struct establish_plan){.count = 1, .parallel = 1}, &figures, s->failure);
+	client->fd = client->connection->fd;
+	return done;
 }
 
 /* False: it failed, and another port would not help, or cannot be had. */
@@ -57,10 +79,18 @@ static bool renew_client(struct setup *s, unsigned index)
 	if (!client->client->port_taken || client->renewals == SETUP_RENEWALS_MAX)
 		return fail(s->failure, "%s", client->client->failure.text);
 	client->renewals++;
-	if (!endpoint_renew(client->fd, s->failure))
+	if (!(client->connection != NULL ? renew_connection(s, client) : endpoint_renew(client->fd, s->failure)))
 		return false;
 	turn_client_restart(client->client);
 	return watch(s, index);
+}
+
+bool setup_send(struct setup_client *client, const uint8_t *message, size_t size)
+{
+	errno = EAGAIN;
+	if (client->connection != NULL)
+		return connection_send(client->connection, bytes_of(message, size));
+	return send(client->fd, message, size, MSG_DONTWAIT) >= 0;
 }
 
 /* Sends what the client has to say. */
@@ -72,7 +102,7 @@ static bool poll_client(struct setup *s, unsigned index, uint64_t now_ns)
 	if (client->client->state == TURN_CLIENT_FAILED && !renew_client(s, index))
 		return false;
 	while ((size = turn_client_poll(client->client, now_ns, message, &s->wake_ns[index])) > 0)
-		if (send(client->fd, message, size, 0) < 0 && !passing(errno))
+		if (!setup_send(client, message, size) && !passing(errno))
 			return send_failed(s, errno);
 	if (client->client->state != TURN_CLIENT_FAILED)
 		return true;
@@ -97,32 +127,61 @@ static bool start_clients(struct setup *s, unsigned parallel, uint64_t now_ns)
 	return true;
 }
 
-static bool take_answer(struct setup *s, unsigned index, struct bytes answer, uint64_t now_ns)
+static void hear(struct setup *s, unsigned index, struct bytes answer, uint64_t now_ns)
 {
-	struct turn_client *c = s->clients[index].client;
-	bool at_work = s->wake_ns[index] != UINT64_MAX;
-	if (!at_work || !turn_client_takes(answer))
-		return true;
+	if (s->wake_ns[index] == UINT64_MAX || !turn_client_takes(answer))
+		return;
 	s->answered = true;
 	s->answered_ns = now_ns;
-	turn_client_receive(c, answer, now_ns);
-	if (c->state == TURN_CLIENT_READY) {
-		s->wake_ns[index] = UINT64_MAX;
-		s->working--;
+	turn_client_receive(s->clients[index].client, answer, now_ns);
+}
+
+/* What the client makes of what it heard. */
+static bool go_on(struct setup *s, unsigned index, uint64_t now_ns)
+{
+	if (s->wake_ns[index] == UINT64_MAX)
 		return true;
-	}
-	return poll_client(s, index, now_ns);
+	if (s->clients[index].client->state != TURN_CLIENT_READY)
+		return poll_client(s, index, now_ns);
+	s->wake_ns[index] = UINT64_MAX;
+	s->working--;
+	return true;
+}
+
+struct listener {
+	struct setup *setup;
+	unsigned index;
+	uint64_t now_ns;
+};
+
+static void hear_frame(void *context, struct bytes frame)
+{
+	const struct listener *l = context;
+	hear(l->setup, l->index, frame, l->now_ns);
+}
+
+static bool receive_connection(struct setup *s, unsigned index, struct connection *c, uint64_t now_ns)
+{
+	struct listener listener = {.setup = s, .index = index, .now_ns = now_ns};
+	connection_writable(c);
+	connection_readable(c, hear_frame, &listener);
+	if (c->state == CONNECTION_ENDED)
+		return connection_over(s, c);
+	return go_on(s, index, now_ns);
 }
 
 /* A client mostly has one answer waiting; what is left over is reported again. */
 static bool receive(struct setup *s, unsigned index, uint64_t now_ns)
 {
 	uint8_t answer[ANSWER_MAX];
+	if (s->clients[index].connection != NULL)
+		return receive_connection(s, index, s->clients[index].connection, now_ns);
 	for (int i = 0; i < DATAGRAMS_AT_ONCE; i++) {
 		ssize_t size = recv(s->clients[index].fd, answer, sizeof answer, 0);
 		if (size < 0)
 			return passing(errno) || send_failed(s, errno);
-		if (!take_answer(s, index, bytes_of(answer, (size_t)size), now_ns))
+		hear(s, index, bytes_of(answer, (size_t)size), now_ns);
+		if (!go_on(s, index, now_ns))
 			return false;
 		if (s->wake_ns[index] == UINT64_MAX)
 			break;
@@ -223,6 +282,9 @@ bool setup_clients_timed(
 		return true;
 	struct setup s = {.clients = clients, .count = count, .epoll = -1, .failure = failure};
 	bool done = prepare(&s) && run(&s, parallel > 0 ? parallel : 1, ret_figures);
+	for (unsigned i = 0; i < count; i++)
+		if (clients[i].connection != NULL)
+			clients[i].connection->epoll = -1;
 	if (s.epoll >= 0)
 		close(s.epoll);
 	free(s.wake_ns);
@@ -246,7 +308,7 @@ void setup_farewell(struct setup_client *clients, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		size_t size = turn_client_farewell(clients[i].client, message);
 		/* A client without a socket is one that was never set up. */
-		if (size == 0 || clients[i].fd < 0 || send(clients[i].fd, message, size, 0) < 0)
+		if (size == 0 || clients[i].fd < 0 || !setup_send(&clients[i], message, size) || clients[i].connection != NULL)
 			continue;
 		struct pollfd answer = {.fd = clients[i].fd, .events = POLLIN};
 		if (++sent % FAREWELLS_AT_ONCE == 0 && waits < FAREWELL_WAITS_MAX && poll(&answer, 1, FAREWELL_WAIT_MS) == 0)

@@ -25,6 +25,7 @@ static const struct {
 	[BAR_MEMORY_IDLE] = {"memory_idle", FIGURE_MEMORY_IDLE, SHAPE_MEDIAN, false, true},
 	[BAR_MEMORY_HELD] = {"memory_held", FIGURE_MEMORY_HELD, SHAPE_MEDIAN, false, true},
 	[BAR_SYSTEM_CALLS] = {"system_calls", FIGURE_SYSTEM_CALLS, SHAPE_MEDIAN, false, true},
+	[BAR_CONNECTION] = {"memory_connection", FIGURE_CONNECTION, SHAPE_MEDIAN, false, true},
 	[BAR_VICTIM_LOSS] = {"victim_loss", FIGURE_VICTIM_LOST, SHAPE_SUM, false, true},
 	[BAR_VICTIM_P99] = {"victim_p99", FIGURE_VICTIM_P99, SHAPE_MEDIAN, false, true},
 };

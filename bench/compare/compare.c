@@ -78,8 +78,9 @@ static bool contest_init(struct contest *c, const struct failure *missing, struc
 		const char *left_out = c->workload->left_out;
 		contender->spec = &c->plan->servers[i];
 		contender->why = missing[i];
-		contender->takes_part =
-			missing[i].text[0] == '\0' && (left_out == NULL || strcmp(left_out, contender->spec->name) != 0);
+		contender->takes_part = missing[i].text[0] == '\0' &&
+					(left_out == NULL || strcmp(left_out, contender->spec->name) != 0) &&
+					server_serves(contender->spec, c->workload->transport.kind);
 		contender->results = json_array();
 	}
 	c->reference = find_reference(c->plan, c->contenders);

@@ -23,15 +23,23 @@ static bool has_figure(enum workload_kind kind, enum figure figure)
 	case FIGURE_SYSTEM_CALLS:
 		return kind == WORKLOAD_FLOOD || kind == WORKLOAD_REPLAY;
 	case FIGURE_BUSY:
-	case FIGURE_MEMORY_HELD:
 		return kind != WORKLOAD_ATTACK;
+	case FIGURE_MEMORY_HELD:
+		return kind != WORKLOAD_ATTACK && kind != WORKLOAD_HANDSHAKES;
 	case FIGURE_ALLOCATIONS:
 	case FIGURE_MEMORY:
-	case FIGURE_MEMORY_IDLE:
 		return kind == WORKLOAD_ALLOCATE;
+	case FIGURE_MEMORY_IDLE:
+		return kind == WORKLOAD_ALLOCATE || kind == WORKLOAD_CONNECT;
+	case FIGURE_CONNECTIONS:
+	case FIGURE_CONNECTION:
+		return kind == WORKLOAD_CONNECT;
+	case FIGURE_HANDSHAKES:
+	case FIGURE_RESUMED:
+		return kind == WORKLOAD_HANDSHAKES;
 	case FIGURE_VICTIM_LOST:
 	case FIGURE_VICTIM_P99:
-		return kind == WORKLOAD_ATTACK;
+		return kind == WORKLOAD_ATTACK || kind == WORKLOAD_HANDSHAKES;
 	case FIGURES:
 		break;
 	}
@@ -64,6 +72,8 @@ static json_t *ratios(const struct contest *c, const struct series *series)
 	}
 	if (has_figure(c->workload->kind, FIGURE_ALLOCATIONS))
 		json_object_set_new(object, "allocations", spread_object(series_ratio(series, reference, FIGURE_ALLOCATIONS)));
+	if (has_figure(c->workload->kind, FIGURE_HANDSHAKES))
+		json_object_set_new(object, "handshakes", spread_object(series_ratio(series, reference, FIGURE_HANDSHAKES)));
 	return object;
 }
 

@@ -68,11 +68,31 @@ static const struct column attack_columns[] = {
 	{NULL, 0, NULL, NULL},
 };
 
+static const struct column connect_columns[] = {
+	{"connections/s", 14, "connections_per_s", whole},
+	{"B/connection", 13, "rss_bytes_per_connection", whole},
+	{"idle", 10, "rss_idle_bytes", text_bytes},
+	{"held", 10, "rss_held_bytes", text_bytes},
+	{"busy", 6, "busy", cores},
+	{NULL, 0, NULL, NULL},
+};
+static const struct column handshakes_columns[] = {
+	{"full/s of a core", 18, "handshakes_per_core_s", whole},
+	{"resumed/s of a core", 20, "resumed_per_core_s", whole},
+	{"victim lost", 12, "victim_lost", whole},
+	{"p99 during/before", 18, "victim_p99_ratio", text_factor},
+	{NULL, 0, NULL, NULL},
+};
+
 static const struct column *columns_of(const json_t *servers)
 {
 	const json_t *median = json_object_get(json_array_get(servers, 0), "median");
 	if (json_object_get(median, "allocations_per_s") != NULL)
 		return allocate_columns;
+	if (json_object_get(median, "connections_per_s") != NULL)
+		return connect_columns;
+	if (json_object_get(median, "handshakes_per_core_s") != NULL)
+		return handshakes_columns;
 	return json_object_get(median, "victim_lost") != NULL ? attack_columns : load_columns;
 }
 
@@ -87,6 +107,8 @@ static void print_ratio(const json_t *server, int width, FILE *out)
 	const json_t *of = json_object_get(ratio, "run_time");
 	if (of == NULL)
 		of = json_object_get(ratio, "allocations");
+	if (of == NULL)
+		of = json_object_get(ratio, "handshakes");
 	char text[64] = "";
 	if (isfinite(number_at(of, "median")))
 		snprintf(text, sizeof text, "%.2f [%.2f-%.2f]", number_at(of, "median"), number_at(of, "low"),
@@ -141,8 +163,8 @@ static void print_comparison(const json_t *comparison, FILE *out)
 	fprintf(out, "  %-26s", "server");
 	for (const struct column *c = columns; c->title != NULL; c++)
 		fprintf(out, "%*s", c->width, c->title);
-	bool with_ratio = columns != attack_columns && json_array_size(servers) > 1;
-	if (with_ratio && columns == allocate_columns)
+	bool with_ratio = columns != attack_columns && columns != connect_columns && json_array_size(servers) > 1;
+	if (with_ratio && columns != load_columns)
 		fprintf(out, "  this / %s", reference);
 	else if (with_ratio)
 		fprintf(out, "  %s / this", reference);
@@ -164,6 +186,7 @@ static const struct {
 	{"memory_idle", "resident, idle"},
 	{"memory_held", "resident, all held"},
 	{"system_calls", "system calls per packet"},
+	{"memory_connection", "bytes per idle connection"},
 	{"victim_loss", "packets the victim lost"},
 	{"victim_p99", "victim's p99: during / before"},
 };
@@ -193,7 +216,9 @@ static struct text amount(const json_t *bar, const char *key)
 		return (struct text){"-"};
 	if (strcmp(figure, "memory_idle") == 0 || strcmp(figure, "memory_held") == 0)
 		return text_bytes(value);
-	return strcmp(figure, "memory") == 0 || strcmp(figure, "victim_loss") == 0 ? whole(value) : small(value);
+	bool counts =
+		strcmp(figure, "memory") == 0 || strcmp(figure, "memory_connection") == 0 || strcmp(figure, "victim_loss") == 0;
+	return counts ? whole(value) : small(value);
 }
 
 static const char *verdict(const json_t *bar)

@@ -11,7 +11,7 @@
 
 struct contender {
 	const struct server_spec *spec;
-	bool takes_part;    /* it can be started here, and the workload does not leave it out */
+	bool takes_part;    /* it can be started here and serves the transport, and the workload does not leave it out */
 	struct failure why; /* why it cannot, or its runs could not go on; "" otherwise */
 	char version[sizeof((struct server *)0)->version];
 	struct series series;

@@ -8,6 +8,8 @@
 
 #define SYSTEM_CALLS_S 0.1
 #define DRAIN_S 0.3
+/* Of full ones, and of resumed ones, at most. */
+#define HANDSHAKES_S 1.0
 
 unsigned contest_rounds(const struct contest *c)
 {
@@ -70,7 +72,8 @@ static load_progress_fn *progress_of(const struct contest *c)
 static struct load_target target_of(const struct contest *c, const struct server *server)
 {
 	return (struct load_target){
-		.server = server->address,
+		.server = server_address(server, c->workload->transport.kind),
+		.transport = c->workload->transport,
 		.username = SERVER_USERNAME,
 		.password = SERVER_PASSWORD,
 		.pid = server->pid,
@@ -82,7 +85,7 @@ static bool start(struct contest *c, const struct contender *contender, struct s
 {
 	if (c->progress != NULL)
 		forward_progress(c, &(struct load_progress){.phase = "starting the server"});
-	return server_start(contender->spec, &c->plan->place, server, failure);
+	return server_start(contender->spec, &c->plan->place, c->workload->transport.kind, server, failure);
 }
 
 bool contest_load(struct contest *c, const struct contender *contender, const struct load_plan *plan, struct failure *failure)
@@ -154,6 +157,40 @@ static bool run_attack(struct contest *c, const struct server *server, struct ou
 	return true;
 }
 
+static bool run_connect(struct contest *c, const struct server *server, struct outcome *out, struct failure *failure)
+{
+	struct connect_plan plan = {.held = c->workload->held, .cores = c->plan->loader_cores};
+	struct load_target target = target_of(c, server);
+	struct connect_result result = {0};
+	if (!connect_run(&plan, &target, &result, failure))
+		return false;
+	figures_of_connect(&result, out->figures);
+	out->loader_bound = result.loader_bound;
+	out->result = document_connect(&plan, &target, server->spec->name, server->version, &result);
+	return true;
+}
+
+static bool run_handshakes(struct contest *c, const struct server *server, struct outcome *out, struct failure *failure)
+{
+	struct handshakes_plan plan = {
+		.count = c->workload->handshakes,
+		.rate_per_s = c->workload->handshakes_per_s,
+		.seconds = HANDSHAKES_S,
+		.has_victim = true,
+		.victim_server = server->address,
+		.victim = contest_load_plan(c),
+	};
+	struct load_target target = target_of(c, server);
+	struct handshakes_result result = {0};
+	if (!handshakes_run(&plan, &target, progress_of(c), c, &result, failure))
+		return false;
+	figures_of_handshakes(&result, out->figures);
+	out->loader_bound = result.before->loader_bound || result.during->loader_bound;
+	out->result = document_handshakes(&plan, &target, server->spec->name, server->version, &result);
+	handshakes_result_done(&result);
+	return true;
+}
+
 static bool run_kind(
 	struct contest *c, const struct server *server, bool system_calls, struct outcome *out, struct failure *failure)
 {
@@ -165,6 +202,10 @@ static bool run_kind(
 		return run_allocate(c, server, out, failure);
 	case WORKLOAD_ATTACK:
 		return run_attack(c, server, out, failure);
+	case WORKLOAD_CONNECT:
+		return run_connect(c, server, out, failure);
+	case WORKLOAD_HANDSHAKES:
+		return run_handshakes(c, server, out, failure);
 	}
 	return fail(failure, "%s: a workload of no known kind", c->workload->name);
 }

@@ -15,6 +15,10 @@ static const char *const names[FIGURES] = {
 	[FIGURE_ALLOCATIONS] = "allocations_per_s",
 	[FIGURE_MEMORY] = "rss_bytes_per_allocation",
 	[FIGURE_MEMORY_IDLE] = "rss_idle_bytes",
+	[FIGURE_CONNECTIONS] = "connections_per_s",
+	[FIGURE_CONNECTION] = "rss_bytes_per_connection",
+	[FIGURE_HANDSHAKES] = "handshakes_per_core_s",
+	[FIGURE_RESUMED] = "resumed_per_core_s",
 	[FIGURE_VICTIM_LOST] = "victim_lost",
 	[FIGURE_VICTIM_P99] = "victim_p99_ratio",
 };
@@ -99,6 +103,35 @@ void figures_of_attack(const struct attack_result *result, double ret_figures[st
 		return;
 	ret_figures[FIGURE_VICTIM_LOST] = lost;
 	ret_figures[FIGURE_VICTIM_P99] = p99_ratio;
+}
+
+void figures_of_connect(const struct connect_result *result, double ret_figures[static FIGURES])
+{
+	clear(ret_figures);
+	ret_figures[FIGURE_CONNECTIONS] = result->connections_per_s;
+	if (!result->server_known)
+		return;
+	ret_figures[FIGURE_BUSY] = result->server_busy;
+	ret_figures[FIGURE_MEMORY_HELD] = (double)result->rss_held_bytes;
+	ret_figures[FIGURE_MEMORY_IDLE] = (double)result->rss_idle_bytes;
+	ret_figures[FIGURE_CONNECTION] = result->rss_bytes_per_connection;
+}
+
+/* A server that resumes only some has no figure for resumed ones. */
+void figures_of_handshakes(const struct handshakes_result *result, double ret_figures[static FIGURES])
+{
+	clear(ret_figures);
+	if (result->server_known) {
+		ret_figures[FIGURE_BUSY] = result->full.server_busy;
+		ret_figures[FIGURE_HANDSHAKES] = result->full.per_core_s;
+		if (result->resumed.done > 0 && result->resumed.resumed == result->resumed.done)
+			ret_figures[FIGURE_RESUMED] = result->resumed.per_core_s;
+	}
+	if (result->during == NULL)
+		return;
+	ret_figures[FIGURE_VICTIM_LOST] = (double)(tally_lost(&result->during->up) + tally_lost(&result->during->down));
+	if (result->p99_ratio > 0)
+		ret_figures[FIGURE_VICTIM_P99] = result->p99_ratio;
 }
 
 void series_add(struct series *series, const double figures[static FIGURES], bool loader_bound)

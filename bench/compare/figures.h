@@ -8,6 +8,8 @@
 #include "load/load.h"
 #include "trials/allocate.h"
 #include "trials/attack.h"
+#include "trials/connect.h"
+#include "trials/handshakes.h"
 
 enum figure {
 	FIGURE_RUN_TIME, /* ns of the server's threads per delivered packet */
@@ -21,6 +23,10 @@ enum figure {
 	FIGURE_ALLOCATIONS,  /* per second */
 	FIGURE_MEMORY,       /* resident bytes per allocation */
 	FIGURE_MEMORY_IDLE,
+	FIGURE_CONNECTIONS, /* per second */
+	FIGURE_CONNECTION,  /* resident bytes per idle connection */
+	FIGURE_HANDSHAKES,  /* full ones that a core could make in a second, as the server's run time tells */
+	FIGURE_RESUMED,     /* the same of resumed ones */
 	FIGURE_VICTIM_LOST, /* packets, all attacks together */
 	FIGURE_VICTIM_P99,  /* the worst attack's p99 / the one before it */
 	FIGURES
@@ -33,6 +39,8 @@ const char *figure_name(enum figure figure);
 void figures_of_load(const struct load_result *result, double ret_figures[static FIGURES]);
 void figures_of_allocate(const struct allocate_result *result, double ret_figures[static FIGURES]);
 void figures_of_attack(const struct attack_result *result, double ret_figures[static FIGURES]);
+void figures_of_connect(const struct connect_result *result, double ret_figures[static FIGURES]);
+void figures_of_handshakes(const struct handshakes_result *result, double ret_figures[static FIGURES]);
 
 /* A server's runs of one workload, in order. Zeroed is empty. */
 struct series {

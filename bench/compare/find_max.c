@@ -187,7 +187,7 @@ static json_t *document(const struct search *s)
 {
 	struct load_plan load = plan_of(s, s->passed > 0 ? s->passed : first_load(s->plan));
 	bool calls = load.kind == LOAD_SCRIPT;
-	json_t *workload = document_workload(&load);
+	json_t *workload = document_workload(&load, s->target);
 	/* What is searched is no parameter: each step has its own. */
 	json_object_del(workload, calls ? "calls" : "rate_per_s");
 	return json_pack("{s:s, s:o, s:o, s:f, s:s, s:b, s:b, s:f, s:f, s:O}", "kind", "find-max", "workload", workload, "server",

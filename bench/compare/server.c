@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "client/endpoint.h"
+#include "client/establish.h"
+#include "client/identity.h"
 #include "compare/command_line.h"
 #include "compare/process.h"
 #include "compare/server_kinds.h"
@@ -82,17 +85,38 @@ bool server_available(const struct server_spec *spec, const struct server_place 
 	return spec->kind == NULL || server_kind_program(spec->kind, place, path, sizeof path, failure);
 }
 
+bool server_serves(const struct server_spec *spec, enum transport_kind transport)
+{
+	return spec->kind == NULL || spec->kind->transports[transport] != NULL;
+}
+
+struct addr server_address(const struct server *server, enum transport_kind transport)
+{
+	return transport_is_secure(transport) ? server->tls_address : server->address;
+}
+
+void server_identity_paths(const struct server *server, char *certificate, char *key, size_t size)
+{
+	snprintf(certificate, size, "%s/cert.pem", server->folder);
+	snprintf(key, size, "%s/key.pem", server->folder);
+}
+
 /* Whether nobody has the port. An address that is not of this network namespace cannot be tried: then it is as good as free. */
-static bool port_free(const struct addr *address)
+static bool port_free_of(const struct addr *address, int type)
 {
 	struct sockaddr_storage name;
 	socklen_t size = addr_to_sockaddr(address, &name);
-	int fd = socket(name.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(name.ss_family, type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
 	bool taken = bind(fd, (struct sockaddr *)&name, size) != 0 && errno != EADDRNOTAVAIL;
 	close(fd);
 	return !taken;
+}
+
+static bool port_free(const struct addr *address)
+{
+	return port_free_of(address, SOCK_DGRAM) && port_free_of(address, SOCK_STREAM);
 }
 
 static bool find_port(const struct addr *address, uint16_t min, uint16_t max, uint16_t *ret_port, struct failure *failure)
@@ -108,7 +132,7 @@ static bool find_port(const struct addr *address, uint16_t min, uint16_t max, ui
 		}
 	}
 	char text[ADDR_TEXT_SIZE];
-	return fail(failure, "found no free UDP port from %u to %u on %s", min, max, addr_format_ip(address, text));
+	return fail(failure, "found no free port from %u to %u on %s", min, max, addr_format_ip(address, text));
 }
 
 static bool make_folder(struct server *server, struct failure *failure)
@@ -134,13 +158,16 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 
 static bool replace_names(const struct server *server, struct command_line *line, struct failure *failure)
 {
-	char address[ADDR_TEXT_SIZE], port[8], relay_port[8];
+	char address[ADDR_TEXT_SIZE], port[8], tls_port[8], relay_port[8];
+	char certificate[sizeof server->folder + 16], key[sizeof server->folder + 16];
 	uint16_t relay;
 	if (!find_port(&server->address, RELAY_PORT_MIN, RELAY_PORT_MAX, &relay, failure))
 		return false;
 	addr_format_ip(&server->address, address);
 	snprintf(port, sizeof port, "%u", server->address.port);
+	snprintf(tls_port, sizeof tls_port, "%u", server->tls_address.port);
 	snprintf(relay_port, sizeof relay_port, "%u", relay);
+	server_identity_paths(server, certificate, key, sizeof key);
 	const struct command_name names[] = {
 		{"address", address},
 		{"port", port},
@@ -149,6 +176,9 @@ static bool replace_names(const struct server *server, struct command_line *line
 		{"realm", SERVER_REALM},
 		{"folder", server->folder},
 		{"relay_port", relay_port},
+		{"tls_port", tls_port},
+		{"cert", certificate},
+		{"key", key},
 		{NULL, NULL},
 	};
 	return command_line_replace(line, names, failure);
@@ -159,7 +189,10 @@ static bool make_command(const struct server *server, const char *program, struc
 {
 	struct command_line line;
 	const struct server_kind *kind = server->spec->kind;
-	if (!command_line_split(kind != NULL ? kind->arguments : server->spec->command, &line, failure))
+	char known[1024];
+	if (kind != NULL)
+		snprintf(known, sizeof known, "%s %s", kind->arguments, kind->transports[server->transport]);
+	if (!command_line_split(kind != NULL ? known : server->spec->command, &line, failure))
 		return false;
 	if (!replace_names(server, &line, failure)) {
 		command_line_done(&line);
@@ -239,6 +272,37 @@ static void log_end(const struct server *server, char *text, size_t size)
 	}
 }
 
+/* Over the transport that clients will use; a Binding request of theirs has had its answer then. */
+static bool answers_over_transport(const struct server *server)
+{
+	const struct transport transport = {.kind = server->transport};
+	struct failure ignored;
+	struct connection c;
+	struct connection_plan plan = {.transport = &transport, .server = server_address(server, transport.kind)};
+	struct establish_figures figures;
+	if (transport_is_secure(transport.kind) && (plan.tls = tls_context_create(&transport, false, false, &ignored)) == NULL)
+		return false;
+	connection_init(&c, &plan);
+	bool good = endpoint_local_address(&plan.server, &plan.local, &ignored) &&
+		    establish(&c, &(struct establish_plan){.count = 1, .parallel = 1, .binding = true}, &figures, &ignored);
+	connection_close(&c);
+	tls_context_free(plan.tls);
+	if (!good)
+		poll(NULL, 0, 5);
+	return good;
+}
+
+static bool wait_until(struct server *server, int fd)
+{
+	uint64_t end_ns = clock_mono_ns() + START_TIME_MAX_S * NS_PER_S;
+	bool over_udp = false, good = false;
+	while (!good && !interrupt_requested() && server_alive(server) && clock_mono_ns() < end_ns) {
+		over_udp = over_udp || answers(fd);
+		good = over_udp && (server->transport == TRANSPORT_UDP || answers_over_transport(server));
+	}
+	return good;
+}
+
 static bool wait_until_answering(struct server *server, struct failure *failure)
 {
 	struct sockaddr_storage name;
@@ -250,10 +314,7 @@ static bool wait_until_answering(struct server *server, struct failure *failure)
 			close(fd);
 		return false;
 	}
-	uint64_t end_ns = clock_mono_ns() + START_TIME_MAX_S * NS_PER_S;
-	bool alive = true, good = false;
-	while (!good && !interrupt_requested() && (alive = server_alive(server)) && clock_mono_ns() < end_ns)
-		good = answers(fd);
+	bool good = wait_until(server, fd), alive = server_alive(server);
 	close(fd);
 	char text[256];
 	log_end(server, text, sizeof text);
@@ -263,17 +324,34 @@ static bool wait_until_answering(struct server *server, struct failure *failure)
 			       alive ? "does not answer within 10 s" : "ended", text[0] != '\0' ? text : "(empty)");
 }
 
+/* Commands of the user's may name the files whatever is measured. */
+static bool make_identity(const struct server *server, struct failure *failure)
+{
+	char certificate[sizeof server->folder + 16], key[sizeof server->folder + 16];
+	if (server->spec->kind != NULL && !transport_is_secure(server->transport))
+		return true;
+	server_identity_paths(server, certificate, key, sizeof key);
+	return identity_make(certificate, key, failure);
+}
+
 static bool start(const struct server_place *place, struct server *server, struct failure *failure)
 {
 	char program[1024] = "";
 	const struct server_kind *kind = server->spec->kind;
-	uint16_t port;
+	uint16_t port, tls_port;
+	if (!server_serves(server->spec, server->transport))
+		return fail(failure, "%s: it does not serve %s", server->spec->name, transport_name(server->transport));
 	if (kind != NULL && !server_kind_program(kind, place, program, sizeof program, failure))
 		return false;
 	if (!find_port(&place->address, LISTENER_PORT_MIN, LISTENER_PORT_MAX, &port, failure))
 		return false;
+	do
+		if (!find_port(&place->address, LISTENER_PORT_MIN, LISTENER_PORT_MAX, &tls_port, failure))
+			return false;
+	while (tls_port == port);
 	server->address = addr_with_port(place->address, port);
-	if (!make_folder(server, failure))
+	server->tls_address = addr_with_port(place->address, tls_port);
+	if (!make_folder(server, failure) || !make_identity(server, failure))
 		return false;
 	if (kind != NULL) {
 		server_kind_version(program, server->version, sizeof server->version);
@@ -283,10 +361,10 @@ static bool start(const struct server_place *place, struct server *server, struc
 	return launch(place, program, server, failure) && wait_until_answering(server, failure);
 }
 
-bool server_start(
-	const struct server_spec *spec, const struct server_place *place, struct server *ret_server, struct failure *failure)
+bool server_start(const struct server_spec *spec, const struct server_place *place, enum transport_kind transport,
+	struct server *ret_server, struct failure *failure)
 {
-	struct server server = {.spec = spec};
+	struct server server = {.spec = spec, .transport = transport};
 	if (!start(place, &server, failure)) {
 		server_stop(&server);
 		return false;

@@ -6,7 +6,11 @@
  * namespace; it is ended by its pid, with what it started, and the folder removed. Relay ports are 49152-65535; the loader's
  * sockets keep clear of them.
  *
- * In a command line given by the user {address}, {port}, {user}, {password}, {realm} and {folder} are replaced.
+ * Each has a UDP listener, and beside it one of the transport that a workload's clients use: TCP at the same port, TLS or DTLS at
+ * another, with a certificate made for this run (P-256).
+ *
+ * In a command line given by the user {address}, {port}, {user}, {password}, {realm} and {folder} are replaced, and {tls_port},
+ * {cert} and {key}.
  */
 #ifndef UTURN_BENCH_COMPARE_SERVER_H
 #define UTURN_BENCH_COMPARE_SERVER_H
@@ -36,7 +40,9 @@ struct server_place {           /* where servers run and are reached */
 struct server {
 	const struct server_spec *spec;
 	pid_t pid;
-	struct addr address; /* with the port */
+	enum transport_kind transport; /* that it serves beside UDP */
+	struct addr address;           /* with the port, of UDP and TCP */
+	struct addr tls_address;       /* of TLS and DTLS */
 	char folder[64];
 	char version[128]; /* as the program itself says */
 };
@@ -45,12 +51,24 @@ struct server {
 bool server_spec_parse(const char *text, struct server_spec *ret_spec, struct failure *failure);
 void server_spec_done(struct server_spec *spec);
 
+/* Whether it knows that transport. */
+bool server_serves(const struct server_spec *spec, enum transport_kind transport);
+
+/* Where clients of that transport go; UDP, or the one that it was started with. */
+struct addr server_address(const struct server *server, enum transport_kind transport);
+
+/* The files of its certificate and its key; `size` is that of both texts. */
+void server_identity_paths(const struct server *server, char *certificate, char *key, size_t size);
+
 /* Whether it can be started here; where not, one line says what is missing and which command brings it. */
 bool server_available(const struct server_spec *spec, const struct server_place *place, struct failure *failure);
 
-/* Starts it and waits until it answers a Binding request (10 s at most). False: the end of its log is in the line. */
-bool server_start(
-	const struct server_spec *spec, const struct server_place *place, struct server *ret_server, struct failure *failure);
+/*
+ * Starts it and waits until it answers a Binding request over UDP and over `transport` (10 s at most). False: the end of its log is
+ * in the line.
+ */
+bool server_start(const struct server_spec *spec, const struct server_place *place, enum transport_kind transport,
+	struct server *ret_server, struct failure *failure);
 
 /* SIGKILL, reaped, folder removed. NULL-safe for a server that never started (pid 0). */
 void server_stop(struct server *server);

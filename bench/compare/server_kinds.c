@@ -8,11 +8,12 @@
 
 #include "compare/process.h"
 
-/* What both versions of coturn understand. The newer one has DTLS and the command line interface off, and no options for that. */
+/* What both versions of coturn understand. The newer one has DTLS and the command line interface off unless asked. */
 #define COTURN                                                                                                                     \
 	"-n --listening-ip={address} --relay-ip={address} --listening-port={port} --min-port=49152 --max-port=65535 "              \
-	"--allow-loopback-peers --lt-cred-mech --user={user}:{password} --realm={realm} --no-tls --no-tcp --relay-threads=1 "      \
+	"--allow-loopback-peers --lt-cred-mech --user={user}:{password} --realm={realm} --relay-threads=1 "                        \
 	"--log-file=stdout --simple-log --pidfile={folder}/coturn.pid --userdb={folder}/coturn.db"
+#define COTURN_IDENTITY "--tls-listening-port={tls_port} --cert={cert} --pkey={key}"
 
 static const char missing_peer[] = "make it with bench/peers/prepare";
 
@@ -21,6 +22,7 @@ static const struct server_kind kinds[] = {
 		.name = "uturn-io_uring",
 		.place = PROGRAM_UTURN,
 		.arguments = "-c {folder}/uturn.json",
+		.transports = {"", "", "", ""},
 		.missing = "build it with ./dev build",
 		.engine = "io_uring",
 	},
@@ -28,6 +30,7 @@ static const struct server_kind kinds[] = {
 		.name = "uturn-epoll",
 		.place = PROGRAM_UTURN,
 		.arguments = "-c {folder}/uturn.json",
+		.transports = {"", "", "", ""},
 		.missing = "build it with ./dev build",
 		.engine = "epoll",
 	},
@@ -35,7 +38,14 @@ static const struct server_kind kinds[] = {
 		.name = "coturn",
 		.place = PROGRAM_SYSTEM,
 		.program = "/usr/bin/turnserver",
-		.arguments = COTURN " --no-dtls --no-cli",
+		.arguments = COTURN " --no-cli",
+		.transports =
+			{
+				[TRANSPORT_UDP] = "--no-tls --no-tcp --no-dtls",
+				[TRANSPORT_TCP] = "--no-tls --no-dtls",
+				[TRANSPORT_TLS] = COTURN_IDENTITY " --no-dtls",
+				[TRANSPORT_DTLS] = COTURN_IDENTITY " --no-tls --no-tcp",
+			},
 		.missing = "install Debian's package coturn",
 	},
 	{
@@ -43,6 +53,13 @@ static const struct server_kind kinds[] = {
 		.place = PROGRAM_PEER,
 		.program = "coturn-new",
 		.arguments = COTURN,
+		.transports =
+			{
+				[TRANSPORT_UDP] = "--no-tls --no-tcp",
+				[TRANSPORT_TCP] = "--no-tls",
+				[TRANSPORT_TLS] = COTURN_IDENTITY,
+				[TRANSPORT_DTLS] = COTURN_IDENTITY " --no-tls --no-tcp --dtls",
+			},
 		.missing = missing_peer,
 	},
 	{
@@ -51,6 +68,7 @@ static const struct server_kind kinds[] = {
 		.place = PROGRAM_PEER,
 		.program = "coturn-new",
 		.arguments = COTURN " --multiplex-peer --multiplex-peer-port={relay_port} --udp-gso",
+		.transports = {[TRANSPORT_UDP] = "--no-tls --no-tcp"},
 		.missing = missing_peer,
 	},
 	{
@@ -59,6 +77,7 @@ static const struct server_kind kinds[] = {
 		.program = "pion-turn",
 		.arguments = "-address {address} -port {port} -user {user} -password {password} -realm {realm} -min-port 49152 "
 			     "-max-port 65535",
+		.transports = {[TRANSPORT_UDP] = ""},
 		.missing = missing_peer,
 	},
 };
@@ -126,21 +145,45 @@ static void route_to_peers(const struct addr *address, char *text, size_t size)
 		snprintf(text, size, "%u.%u.0.0/16", address->ip[0], address->ip[1]);
 }
 
+static json_t *listener(const struct server *server, enum transport_kind kind)
+{
+	char ip[ADDR_TEXT_SIZE], certificate[sizeof server->folder + 16], key[sizeof server->folder + 16];
+	struct addr address = server_address(server, kind);
+	addr_format_ip(&address, ip);
+	json_t *made = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:[s]}", "name", transport_name(kind), "protocol",
+		transport_name(kind), "address", ip, "bind_address", ip, "port", address.port, "min_relay_port", 49152,
+		"max_relay_port", 65535, "routes", "peers");
+	if (made == NULL || !transport_is_secure(kind))
+		return made;
+	server_identity_paths(server, certificate, key, sizeof key);
+	json_object_set_new(made, "cert", json_string(certificate));
+	json_object_set_new(made, "key", json_string(key));
+	return made;
+}
+
+/* That of UDP alone, where nothing else is wanted. */
+static json_t *listeners(const struct server *server)
+{
+	json_t *array = json_pack("[o]", listener(server, TRANSPORT_UDP));
+	if (array != NULL && server->transport != TRANSPORT_UDP)
+		json_array_append_new(array, listener(server, server->transport));
+	return array;
+}
+
 static json_t *configuration(const struct server_kind *kind, const struct server *server)
 {
-	char ip[ADDR_TEXT_SIZE], route[ADDR_TEXT_SIZE + 4];
-	addr_format_ip(&server->address, ip);
+	char route[ADDR_TEXT_SIZE + 4];
 	route_to_peers(&server->address, route, sizeof route);
 	json_t *admin = json_pack("{s:s, s:i, s:s, s:s, s:s}", "engine", kind->engine, "shards", 1, "loglevel", "all:WARN",
 		"healthcheck_endpoint", "", "metrics_endpoint", "");
+	/* All clients of a load come from one address. */
+	if (server->transport != TRANSPORT_UDP)
+		json_object_set_new(admin, "limits", json_pack("{s:{s:i}}", "streams", "per_source", 0));
 	json_t *auth = json_pack("{s:s, s:s, s:{s:s, s:s}}", "type", "static", "realm", SERVER_REALM, "credentials", "username",
 		SERVER_USERNAME, "password", SERVER_PASSWORD);
-	json_t *listener = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:[s]}", "name", "udp", "protocol", "udp", "address", ip,
-		"bind_address", ip, "port", server->address.port, "min_relay_port", 49152, "max_relay_port", 65535, "routes",
-		"peers");
 	json_t *cluster = json_pack("{s:s, s:s, s:[s]}", "name", "peers", "type", "STATIC", "endpoints", route);
-	return json_pack("{s:s, s:o, s:o, s:[o], s:[o]}", "version", "uturn/v1", "admin", admin, "auth", auth, "listeners",
-		listener, "clusters", cluster);
+	return json_pack("{s:s, s:o, s:o, s:o, s:[o]}", "version", "uturn/v1", "admin", admin, "auth", auth, "listeners",
+		listeners(server), "clusters", cluster);
 }
 
 bool server_kind_configure(const struct server_kind *kind, const struct server *server, struct failure *failure)

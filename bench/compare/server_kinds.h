@@ -20,6 +20,8 @@ struct server_kind {
 	const char *program;
 	/* As a user would give them: with {address}, {port} …, and {relay_port}, a free port of the relay range. */
 	const char *arguments;
+	/* What follows them, by the transport that is wanted beside UDP; NULL: it does not serve that one. */
+	const char *transports[TRANSPORT_KINDS];
 	const char *missing; /* how to get it, for the line that says it is not there */
 	const char *engine;  /* PROGRAM_UTURN */
 };

@@ -14,6 +14,11 @@
 #define LATENCY(figure) {figure, "uturn-io_uring", "coturn", 1.1, false}
 #define BOTH_ENGINES(figure, reference, bound) \
 	{figure, "uturn-io_uring", reference, bound, false}, {figure, "uturn-epoll", reference, bound, false}
+/* TLS 1.2 is what all of these servers speak, and this cipher what all of them have; DTLS is 1.2. */
+#define TCP .transport = {.kind = TRANSPORT_TCP}
+#define TLS .transport = {.kind = TRANSPORT_TLS, .version = TLS_VERSION_1_2, .cipher = "ECDHE-ECDSA-AES128-GCM-SHA256"}
+#define DTLS .transport = {.kind = TRANSPORT_DTLS, .cipher = "ECDHE-ECDSA-AES128-GCM-SHA256"}
+#define CLIENTS_OVER(transport_bars) {AGAINST_COTURN(transport_bars), ENGINES}
 /* clang-format on */
 
 static const struct workload standard[] = {
@@ -137,6 +142,87 @@ static const struct workload standard[] = {
 		.rounds_max = 3,
 		.left_out = "coturn-multiplex",
 		.bars = {BOTH_ENGINES(BAR_VICTIM_LOSS, NULL, 0), BOTH_ENGINES(BAR_VICTIM_P99, NULL, 2)},
+	},
+	{
+		.name = "tcp-up-8x1200",
+		.title = "TCP clients to UDP peers, 20 flows, bursts of 8 x 1200 B",
+		TCP,
+		FLOOD(.flows = 20, .size = 1200, .burst = 8, .up = true, CLOSED_LOOP),
+		.bars = CLIENTS_OVER(1.5),
+	},
+	{
+		.name = "tcp-down-8x1200",
+		.title = "UDP peers to TCP clients, 20 flows, bursts of 8 x 1200 B",
+		TCP,
+		FLOOD(.flows = 20, .size = 1200, .burst = 8, .down = true, CLOSED_LOOP),
+		.bars = CLIENTS_OVER(1.5),
+	},
+	{
+		.name = "tls-up-8x1200",
+		.title = "TLS 1.2 clients to UDP peers, AES-128-GCM, 20 flows, bursts of 8 x 1200 B",
+		TLS,
+		FLOOD(.flows = 20, .size = 1200, .burst = 8, .up = true, CLOSED_LOOP),
+		.bars = CLIENTS_OVER(1.3),
+	},
+	{
+		.name = "tls-down-8x1200",
+		.title = "UDP peers to TLS 1.2 clients, AES-128-GCM, 20 flows, bursts of 8 x 1200 B",
+		TLS,
+		FLOOD(.flows = 20, .size = 1200, .burst = 8, .down = true, CLOSED_LOOP),
+		.bars = CLIENTS_OVER(1.3),
+	},
+	{
+		.name = "dtls-up-8x1200",
+		.title = "DTLS 1.2 clients to UDP peers, AES-128-GCM, 20 flows, bursts of 8 x 1200 B",
+		DTLS,
+		FLOOD(.flows = 20, .size = 1200, .burst = 8, .up = true, CLOSED_LOOP),
+		.bars = CLIENTS_OVER(1.3),
+	},
+	{
+		.name = "dtls-down-8x1200",
+		.title = "UDP peers to DTLS 1.2 clients, AES-128-GCM, 20 flows, bursts of 8 x 1200 B",
+		DTLS,
+		FLOOD(.flows = 20, .size = 1200, .burst = 8, .down = true, CLOSED_LOOP),
+		.bars = CLIENTS_OVER(1.3),
+	},
+	{
+		.name = "tcp-idle",
+		.title = "5000 idle connections of TCP, one Binding request answered on each",
+		TCP,
+		.kind = WORKLOAD_CONNECT,
+		.held = 5000,
+		.rounds_max = 3,
+		.bars = {BOTH_ENGINES(BAR_CONNECTION, NULL, 2048)},
+	},
+	{
+		.name = "tls-idle",
+		.title = "5000 idle connections of TLS 1.2, one Binding request answered on each",
+		TLS,
+		.kind = WORKLOAD_CONNECT,
+		.held = 5000,
+		.rounds_max = 3,
+		.bars = {BOTH_ENGINES(BAR_CONNECTION, NULL, 12288)},
+	},
+	{
+		.name = "dtls-idle",
+		.title = "5000 idle connections of DTLS 1.2, one Binding request answered on each",
+		DTLS,
+		.kind = WORKLOAD_CONNECT,
+		.held = 5000,
+		.rounds_max = 3,
+		.bars = {BOTH_ENGINES(BAR_CONNECTION, NULL, 12288)},
+	},
+	{
+		.name = "tls-handshakes",
+		.title = "TLS 1.2 handshakes, P-256: full, resumed, and a call over UDP beside 500 full ones a second",
+		TLS,
+		.kind = WORKLOAD_HANDSHAKES,
+		.flood = {.flows = 5, .size = 1000, .burst = 1, .up = true, .down = true, .rate_per_s = 4000},
+		.handshakes = 1000,
+		.handshakes_per_s = 500,
+		.seconds = 1.5,
+		.rounds_max = 3,
+		.bars = {BOTH_ENGINES(BAR_VICTIM_LOSS, NULL, 0)},
 	},
 	/* From here on: in the full set only. */
 	{

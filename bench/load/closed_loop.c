@@ -87,7 +87,7 @@ static void send_burst(struct worker *w, struct stream *s)
 	const struct load_flood *f = &w->plan->flood;
 	enum direction direction;
 	struct path *path = path_of(w, s, &direction);
-	sender_start(&w->sender, direction == UP ? w->paths->allocations[path->allocation].fd : path->peer_fd, direction);
+	sender_start_path(&w->sender, w->paths, path, direction);
 	for (unsigned i = 0; i < f->burst; i++)
 		sender_add(&w->sender, path, f->size, direction == UP && f->indications, 0);
 	sender_flush(&w->sender);

@@ -1,7 +1,6 @@
 #include "load/keepalive.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
 
 enum { CLIENTS_AT_ONCE = 16 };
 
@@ -27,7 +26,7 @@ static void ask(struct keepalive *k, unsigned index, uint64_t now_ns)
 	struct setup_client *client = &k->clients[index];
 	size_t size;
 	while ((size = turn_client_poll(client->client, now_ns, message, &k->wake_ns[index])) > 0)
-		(void)!send(client->fd, message, size, MSG_DONTWAIT);
+		(void)!setup_send(client, message, size);
 	if (client->client->state == TURN_CLIENT_FAILED) {
 		k->wake_ns[index] = UINT64_MAX;
 		if (atomic_load_explicit(&k->failed, memory_order_relaxed) == NULL)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "client/tls_link.h"
 #include "interrupt.h"
 #include "load/phases.h"
 
@@ -34,6 +35,26 @@ static bool check_flood(const struct load_flood *f, struct failure *failure)
 	if (f->rate_per_s <= 0 && f->window < f->burst)
 		return fail(failure, "a window of %u packets has no room for a burst of %u", f->window, f->burst);
 	return true;
+}
+
+static unsigned size_max(const struct load_plan *plan)
+{
+	unsigned most = 0;
+	if (plan->kind == LOAD_FLOOD)
+		return plan->flood.size;
+	for (size_t i = 0; i < plan->script->packet_count; i++)
+		most = plan->script->packets[i].size > most ? plan->script->packets[i].size : most;
+	return most;
+}
+
+/* A datagram of DTLS is one record (RFC 6347, section 4.1.1). */
+static bool check_transport(const struct load_plan *plan, const struct load_target *target, struct failure *failure)
+{
+	unsigned most = TLS_PLAIN_MAX - DATA_INDICATION_HEADER_MAX;
+	if (target->transport.kind != TRANSPORT_DTLS || size_max(plan) <= most)
+		return true;
+	return fail(failure, "packets of %u bytes do not fit into a record of DTLS with their framing: at most %u", size_max(plan),
+		most);
 }
 
 static bool check_script(const struct load_plan *plan, struct failure *failure)
@@ -196,6 +217,8 @@ static void collect(const struct load *load, struct load_result *result)
 	result->lost_schedule = timed == 0 ? 0 : (double)late / (double)timed;
 	result->workers = load->worker_count;
 	result->allocations = load->paths.allocation_count;
+	memcpy(result->tls_version, load->paths.tls_version, sizeof result->tls_version);
+	memcpy(result->cipher, load->paths.cipher, sizeof result->cipher);
 	result->server_known = load->target->pid > 0;
 	result->loader_bound = is_loader_bound(load, result, skipped);
 }
@@ -211,7 +234,7 @@ static void reset_result(struct load_result *result)
 bool load_run(const struct load_plan *plan, const struct load_target *target, load_progress_fn *progress, void *context,
 	struct load_result *ret_result, struct failure *failure)
 {
-	if (!check_plan(plan, failure))
+	if (!check_plan(plan, failure) || !check_transport(plan, target, failure))
 		return false;
 	struct load *load = calloc(1, sizeof *load);
 	if (load == NULL)

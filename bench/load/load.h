@@ -13,6 +13,7 @@
 #include <sched.h>
 
 #include "base/addr.h"
+#include "client/transport.h"
 #include "failure.h"
 #include "load/script.h"
 #include "measure/server_watch.h"
@@ -21,9 +22,10 @@
 enum { LOAD_WORKERS_MAX = 64, LOAD_ALLOCATIONS_MAX = 100000 };
 
 struct load_target {
-	struct addr server; /* the TURN server's address and port */
-	struct addr local;  /* loader's client sockets bind this IP address; ADDR_NONE: chosen by the kernel's route to `server` */
-	struct addr peer;   /* the peers' sockets bind this IP address; ADDR_NONE: as `local` */
+	struct addr server;         /* the TURN server's address and port, of this transport: */
+	struct transport transport; /* the clients'; peers have UDP */
+	struct addr local; /* loader's client sockets bind this IP address; ADDR_NONE: chosen by the kernel's route to `server` */
+	struct addr peer;  /* the peers' sockets bind this IP address; ADDR_NONE: as `local` */
 	const char *username, *password;
 	pid_t pid;       /* the server's process, 0 when it is not on this machine: then nothing is said of its cost */
 	cpu_set_t cores; /* the server's, for the cores' split; empty when unknown */
@@ -48,7 +50,7 @@ struct load_plan {
 	const char *captures;        /* LOAD_SCRIPT: the files' names, " + " between them; NULL: not said */
 	const struct script *script; /* LOAD_SCRIPT: not owned */
 	unsigned calls;              /* LOAD_SCRIPT: copies of the script, which begin at places spread evenly over it */
-	bool gso;                    /* runs of equal packets to one destination leave in one send with UDP_SEGMENT */
+	bool gso;                    /* runs of equal packets to one destination leave in one send with UDP_SEGMENT (over UDP) */
 	double warmup_s, seconds, system_calls_s; /* system_calls_s 0: not counted */
 	double drain_s;                           /* how long to wait for late packets, at most; ends early when none is missing */
 	unsigned workers;                         /* 0: one per core of `cores` */
@@ -76,7 +78,8 @@ struct load_result {
 	double loader_busy;   /* the busiest worker's share of the window not spent waiting, 0 … 1 */
 	double lost_schedule; /* paced: share of packets sent more than 1 ms after their time */
 	unsigned workers, allocations;
-	bool port_taken; /* why it failed: the server has allocations for all ports that a client tried (437) */
+	char tls_version[8], cipher[48]; /* TLS, DTLS: what was agreed upon */
+	bool port_taken;                 /* why it failed: the server has allocations for all ports that a client tried (437) */
 	double setup_s;
 	struct tally up, down;
 	bool server_known;           /* pid was given: the rest is valid */

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "client/endpoint.h"
+#include "client/establish.h"
+#include "client/tls_context.h"
 
 enum { SETUP_PARALLEL = 64, BUFFER_BYTES = 4 << 20 };
 
@@ -75,14 +77,44 @@ static bool open_peers(struct paths *p, const struct load_plan *plan, const stru
 	return true;
 }
 
+static bool open_socket(struct paths *p, unsigned index, struct failure *failure)
+{
+	struct addr bound;
+	struct allocation *a = &p->allocations[index];
+	a->fd = endpoint_open(&p->local, true, BUFFER_BYTES, &bound, failure);
+	p->clients[index].fd = a->fd;
+	return a->fd >= 0 && endpoint_connect(a->fd, &p->target->server, failure);
+}
+
+/* It is brought up with all others. */
+static bool open_connection(struct paths *p, unsigned index)
+{
+	struct connection *c = &p->connections[index];
+	connection_init(c, &p->plan);
+	p->allocations[index].connection = c;
+	p->clients[index].connection = c;
+	return true;
+}
+
+/* What all connections have in common. */
+static bool prepare_connections(struct paths *p, struct failure *failure)
+{
+	const struct transport *t = &p->target->transport;
+	if (t->kind == TRANSPORT_UDP)
+		return true;
+	if (transport_is_secure(t->kind) && (p->tls = tls_context_create(t, false, false, failure)) == NULL)
+		return false;
+	p->plan = (struct connection_plan){
+		.transport = t, .tls = p->tls, .local = p->local, .server = p->target->server, .buffer_bytes = BUFFER_BYTES};
+	p->connections = calloc(p->allocation_count, sizeof *p->connections);
+	return p->connections != NULL || fail(failure, "out of memory for %u connections", p->allocation_count);
+}
+
 static bool open_client(struct paths *p, unsigned index, struct failure *failure)
 {
 	const struct load_target *target = p->target;
 	struct allocation *a = &p->allocations[index];
-	struct addr bound;
-	a->fd = endpoint_open(&p->local, true, BUFFER_BYTES, &bound, failure);
-	p->clients[index].fd = a->fd;
-	if (a->fd < 0 || !endpoint_connect(a->fd, &target->server, failure))
+	if (!(p->connections != NULL ? open_connection(p, index) : open_socket(p, index, failure)))
 		return false;
 	struct turn_client_peer *peers = calloc(a->path_count, sizeof *peers);
 	if (peers == NULL)
@@ -107,16 +139,35 @@ bool paths_open(struct paths *p, const struct load_plan *plan, const struct load
 		return false;
 	if (!open_peers(p, plan, target->peer.family == ADDR_NONE ? &p->local : &target->peer, failure))
 		return false;
+	if (!prepare_connections(p, failure))
+		return false;
 	for (unsigned i = 0; i < p->allocation_count; i++)
 		if (!open_client(p, i, failure))
 			return false;
 	return true;
 }
 
+static bool connect_all(struct paths *p, struct failure *failure)
+{
+	const struct establish_plan plan = {.count = p->allocation_count, .parallel = SETUP_PARALLEL};
+	struct establish_figures figures;
+	if (p->connections == NULL)
+		return true;
+	if (!establish(p->connections, &plan, &figures, failure))
+		return false;
+	memcpy(p->tls_version, figures.version, sizeof p->tls_version);
+	memcpy(p->cipher, figures.cipher, sizeof p->cipher);
+	for (unsigned i = 0; i < p->allocation_count; i++)
+		p->clients[i].fd = p->connections[i].fd;
+	return true;
+}
+
 bool paths_set_up(struct paths *p, double *ret_seconds, struct failure *failure)
 {
-	if (!setup_clients(p->clients, p->allocation_count, SETUP_PARALLEL, ret_seconds, failure))
+	if (!connect_all(p, failure) || !setup_clients(p->clients, p->allocation_count, SETUP_PARALLEL, ret_seconds, failure))
 		return false;
+	for (unsigned i = 0; i < p->allocation_count; i++)
+		p->allocations[i].fd = p->clients[i].fd;
 	for (unsigned i = 0; i < p->path_count; i++)
 		if (!endpoint_connect(p->paths[i].peer_fd, &p->turn_clients[p->paths[i].allocation].relayed, failure))
 			return false;
@@ -149,7 +200,9 @@ void paths_close(struct paths *p)
 {
 	if (p->clients != NULL && p->turn_clients != NULL && p->allocations != NULL)
 		setup_farewell(p->clients, p->allocation_count);
-	for (unsigned i = 0; p->allocations != NULL && i < p->allocation_count; i++)
+	for (unsigned i = 0; p->connections != NULL && i < p->allocation_count; i++)
+		connection_close(&p->connections[i]);
+	for (unsigned i = 0; p->connections == NULL && p->allocations != NULL && i < p->allocation_count; i++)
 		if (p->allocations[i].fd >= 0)
 			close(p->allocations[i].fd);
 	for (unsigned i = 0; p->turn_clients != NULL && i < p->allocation_count; i++)
@@ -162,5 +215,7 @@ void paths_close(struct paths *p)
 	free(p->turn_clients);
 	free(p->clients);
 	free(p->paths);
+	free(p->connections);
+	tls_context_free(p->tls);
 	*p = (struct paths){0};
 }

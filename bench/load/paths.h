@@ -9,6 +9,7 @@
 #ifndef UTURN_BENCH_LOAD_PATHS_H
 #define UTURN_BENCH_LOAD_PATHS_H
 
+#include "client/connection.h"
 #include "client/setup.h"
 #include "load/load.h"
 #include "load/stream.h"
@@ -22,7 +23,8 @@ struct path {
 };
 
 struct allocation {
-	int fd; /* the client's socket, connected to the server */
+	int fd;                        /* the client's socket, connected to the server */
+	struct connection *connection; /* over TCP, TLS or DTLS; NULL: UDP */
 	uint32_t path_first, path_count;
 };
 
@@ -36,12 +38,16 @@ struct paths {
 	struct turn_client *turn_clients; /* of the allocations, same order */
 	struct setup_client *clients;
 	struct path *paths;
+	struct tls_context *tls;         /* TLS and DTLS */
+	struct connection_plan plan;     /* of the connections */
+	struct connection *connections;  /* of the allocations; NULL: UDP */
+	char tls_version[8], cipher[48]; /* TLS, DTLS: what was agreed upon */
 };
 
 /* Opens all sockets and prepares the clients. False with one line; in any case paths_close is to be called. */
 bool paths_open(struct paths *p, const struct load_plan *plan, const struct load_target *target, struct failure *failure);
 
-/* Makes the allocations, permissions and channels, and connects the peers to their relayed addresses. */
+/* Brings up the connections, makes the allocations, permissions and channels, and connects the peers to their relayed addresses. */
 bool paths_set_up(struct paths *p, double *ret_seconds, struct failure *failure);
 
 /* Of a set-up that failed: whether a client ended with 437 to Allocate. */

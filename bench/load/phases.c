@@ -123,6 +123,10 @@ static bool check(struct load *load, uint64_t now_ns)
 		const struct turn_client *failed = atomic_load_explicit(&load->workers[i]->keepalive.failed, memory_order_acquire);
 		if (failed != NULL)
 			return fail(load->failure, "%s", failed->failure.text);
+		const struct connection *ended = atomic_load_explicit(&load->workers[i]->receiver.ended, memory_order_acquire);
+		if (ended != NULL)
+			return fail(load->failure, "the server at %s ended a connection (%s): %s",
+				addr_format(&load->target->server, text), transport_name(load->target->transport.kind), ended->why);
 	}
 	return true;
 }

@@ -68,7 +68,7 @@ static void script_send(struct worker *w, const struct player *p, const struct s
 	if (sender_full(sender) ||
 		(sender->packet_count > 0 && (sender->fd != fd || (uint8_t)sender->direction != packet->direction)))
 		sender_flush(sender);
-	sender_start(sender, fd, packet->direction);
+	sender_start_path(sender, w->paths, path, packet->direction);
 	bool indication = packet->direction == UP && (packet->indication || path->channel == 0);
 	sender_add(sender, path, packet->size, indication, script_due_ns(p, w->plan->script));
 }
@@ -147,7 +147,7 @@ static uint64_t flood_play(struct worker *w, struct player *p, uint64_t now_ns)
 	enum direction direction = p->position;
 	flood_catch_up(w, p, now_ns);
 	uint64_t due_ns = flood_due_ns(p, f);
-	sender_start(&w->sender, direction == UP ? w->paths->allocations[path->allocation].fd : path->peer_fd, direction);
+	sender_start_path(&w->sender, w->paths, path, direction);
 	for (unsigned sent = 0; due_ns <= now_ns && sent < PACKETS_AT_ONCE; sent += f->burst) {
 		for (unsigned i = 0; i < f->burst; i++)
 			sender_add(&w->sender, path, f->size, direction == UP && f->indications, due_ns);

@@ -160,8 +160,57 @@ static bool take_from_server(
 	return stream_arrive(&path->streams[DOWN], data.data, data.size, arrived_ns, r->tallies[DOWN]);
 }
 
+/* What a connection's frames are handed to. */
+struct arrival_sink {
+	struct receiver *receiver;
+	const struct allocation *allocation;
+	struct turn_client *client;
+	uint64_t at_ns, fresh;
+};
+
+static void take_frame(void *context, struct bytes frame)
+{
+	struct arrival_sink *sink = context;
+	sink->fresh += take_from_server(sink->receiver, sink->allocation, sink->client, frame, sink->at_ns);
+}
+
+static unsigned read_connection(struct receiver *r, struct connection *c)
+{
+	int count = recvmmsg(c->fd, r->headers, RECEIVER_MESSAGES, MSG_DONTWAIT, NULL);
+	if (count > 0)
+		return (unsigned)count;
+	if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		connection_fail(c, errno);
+	return 0;
+}
+
+static void receive_connection(struct receiver *r, const struct allocation *allocation, struct turn_client *client)
+{
+	struct connection *c = allocation->connection;
+	struct arrival_sink sink = {.receiver = r, .allocation = allocation, .client = client};
+	unsigned count = RECEIVER_MESSAGES;
+	connection_writable(c);
+	for (unsigned round = 0; round < RECEIVER_ROUNDS_MAX && count == RECEIVER_MESSAGES; round++) {
+		count = read_connection(r, c);
+		for (unsigned i = 0; i < count && c->state == CONNECTION_OPEN; i++) {
+			struct arrived arrived = arrived_of(r, i);
+			struct bytes segment;
+			sink.at_ns = arrived.at_ns;
+			while (next_segment(&arrived, &segment))
+				connection_take(c, segment, take_frame, &sink);
+		}
+	}
+	tally_count(&r->delivered, sink.fresh);
+	if (c->state == CONNECTION_ENDED && atomic_load_explicit(&r->ended, memory_order_relaxed) == NULL)
+		atomic_store_explicit(&r->ended, c, memory_order_release);
+}
+
 void receiver_read_client(struct receiver *r, const struct allocation *allocation, struct turn_client *client)
 {
+	if (allocation->connection != NULL) {
+		receive_connection(r, allocation, client);
+		return;
+	}
 	unsigned count = RECEIVER_MESSAGES;
 	for (unsigned round = 0; round < RECEIVER_ROUNDS_MAX && count == RECEIVER_MESSAGES; round++) {
 		uint64_t fresh = 0;

@@ -22,8 +22,9 @@ struct receiver {
 	struct path *paths; /* of all units */
 	struct tally *tallies[DIRECTIONS];
 	_Atomic uint64_t *refused;
-	_Atomic uint64_t delivered;   /* all packets, inside the window and outside; each once */
-	struct turn_client *answered; /* the client whose answer to a request was among what was read; NULL: none */
+	_Atomic(const struct connection *) ended; /* the first one that the server has ended */
+	_Atomic uint64_t delivered;               /* all packets, inside the window and outside; each once */
+	struct turn_client *answered;             /* the client whose answer to a request was among what was read; NULL: none */
 	uint8_t *buffers;
 	struct mmsghdr headers[RECEIVER_MESSAGES];
 	struct iovec iov[RECEIVER_MESSAGES];

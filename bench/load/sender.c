@@ -40,7 +40,7 @@ static size_t write_framing(struct sender *s, uint8_t *header, const struct path
 
 static bool joins(const struct sender *s, size_t size)
 {
-	if (!s->gso || s->message_count == 0)
+	if (!s->gso || s->message_count == 0 || s->connection != NULL)
 		return false;
 	const struct sender_message *m = &s->messages[s->message_count - 1];
 	return !m->closed && size > 0 && size <= m->segment_size && m->bytes + size <= SENDER_GSO_BYTES_MAX;
@@ -67,6 +67,13 @@ static void add_part(struct sender *s, const void *data, size_t size)
 		s->iov[s->iov_count++] = (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = size};
 }
 
+/* RFC 8489, section 5: attributes are padded to four bytes; RFC 8656, section 12.5: so is ChannelData in streams. */
+static bool is_padded(const struct sender *s, bool indication)
+{
+	const struct connection *c = s->connection;
+	return s->direction == UP && (indication || (c != NULL && transport_is_stream(c->plan->transport->kind)));
+}
+
 void sender_add(struct sender *s, struct path *path, size_t size, bool indication, uint64_t due_ns)
 {
 	static const uint8_t zeroes[4];
@@ -74,7 +81,7 @@ void sender_add(struct sender *s, struct path *path, size_t size, bool indicatio
 	struct stream *stream = &path->streams[s->direction];
 	uint8_t *header = s->bytes[index];
 	size_t framing_size = write_framing(s, header, path, size, indication), probe_size = probe_header_size(size);
-	size_t padding = s->direction == UP && indication ? (4 - size % 4) % 4 : 0;
+	size_t padding = is_padded(s, indication) ? (4 - size % 4) % 4 : 0;
 	size_t whole = framing_size + size + padding;
 	struct sender_message *m = message_for(s, whole);
 	s->packets[index] = (struct sender_packet){
@@ -188,13 +195,33 @@ static void send_messages(struct sender *s)
 	}
 }
 
+/* Each packet is a message of its own there. What the socket of a stream has not taken yet leaves later, but it leaves. */
+static void send_frames(struct sender *s)
+{
+	if (!connection_begin(s->connection)) {
+		count_unsent(s, 0, s->message_count);
+		return;
+	}
+	for (unsigned i = 0; i < s->message_count; i++)
+		connection_put(s->connection, s->headers[i].msg_hdr.msg_iov, s->headers[i].msg_hdr.msg_iovlen);
+	unsigned lost = connection_flush(s->connection), sent = s->message_count - lost;
+	if (sent > 0)
+		count_sent(s, 0, sent);
+	count_unsent(s, sent, lost);
+}
+
 void sender_flush(struct sender *s)
 {
 	if (s->packet_count == 0)
 		return;
-	finish_messages(s);
-	finish_packets(s);
-	send_messages(s);
+	if (s->connection != NULL) {
+		finish_packets(s);
+		send_frames(s);
+	} else {
+		finish_messages(s);
+		finish_packets(s);
+		send_messages(s);
+	}
 	s->packet_count = 0;
 	s->message_count = 0;
 	s->iov_count = 0;

@@ -2,7 +2,8 @@
  * sender - gathers packets that leave one socket together, and sends them with as few system calls as possible. HOT.
  *
  * Bodies are sent from where probe_body has them: only headers are written for a packet. With `gso` packets of one size that follow
- * each other leave as one message with UDP_SEGMENT, the last of which may be shorter.
+ * each other leave as one message with UDP_SEGMENT, the last of which may be shorter. What goes up a connection is copied into its
+ * records or its piece of the stream, and ChannelData is padded there where a stream wants it (connection.h).
  *
  * Owns:    its scratch memory. Threads: the worker's.
  */
@@ -50,6 +51,7 @@ struct sender {
 	_Atomic uint64_t late;    /* packets of the window that left more than SENDER_LATE_NS after their time */
 	uint64_t now_ns;          /* CLOCK_MONOTONIC, when it sent last */
 	int fd;
+	struct connection *connection; /* of a client over TCP, TLS or DTLS; NULL: a socket of UDP */
 	enum direction direction;
 	unsigned packet_count, message_count, iov_count;
 	struct sender_packet packets[SENDER_PACKETS_MAX];
@@ -67,7 +69,16 @@ void sender_init(struct sender *s, bool gso, const struct window *window, struct
 static inline void sender_start(struct sender *s, int fd, enum direction direction)
 {
 	s->fd = fd;
+	s->connection = NULL;
 	s->direction = direction;
+}
+
+/* The same for a path's client, going up, or for its peer. */
+static inline void sender_start_path(struct sender *s, const struct paths *paths, const struct path *path, enum direction direction)
+{
+	const struct allocation *a = &paths->allocations[path->allocation];
+	sender_start(s, direction == UP ? a->fd : path->peer_fd, direction);
+	s->connection = direction == UP ? a->connection : NULL;
 }
 
 static inline bool sender_full(const struct sender *s)

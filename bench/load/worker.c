@@ -33,9 +33,15 @@ static bool watch_sockets(struct worker *w, struct failure *failure)
 {
 	struct paths *p = w->paths;
 	uint32_t allocation = w->unit_first * p->unit_allocations, path = w->unit_first * p->unit_paths;
-	for (uint32_t i = 0; i < w->unit_count * p->unit_allocations; i++)
-		if (!watch(w, p->allocations[allocation + i].fd, EVENT_CLIENT | (allocation + i), failure))
+	for (uint32_t i = 0; i < w->unit_count * p->unit_allocations; i++) {
+		const struct allocation *a = &p->allocations[allocation + i];
+		uint64_t name = EVENT_CLIENT | (allocation + i);
+		bool watched = a->connection != NULL ? connection_watch(a->connection, w->epoll, name) ||
+							       fail(failure, "epoll_ctl: %s", strerror(errno))
+						     : watch(w, a->fd, name, failure);
+		if (!watched)
 			return false;
+	}
 	for (uint32_t i = 0; i < w->unit_count * p->unit_paths; i++)
 		if (!watch(w, p->paths[path + i].peer_fd, path + i, failure))
 			return false;

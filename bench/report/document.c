@@ -52,6 +52,7 @@ json_t *document_allocate(const struct allocate_plan *plan, const struct load_ta
 	bool known = result->server_known;
 	json_t *workload = json_pack("{s:s, s:i, s:i, s:b}", "name", "allocate", "held", (int)plan->held, "parallel",
 		(int)(plan->parallel > 0 ? plan->parallel : ALLOCATE_PARALLEL_DEFAULT), "channels", plan->channels);
+	workload = part_transport(workload, target != NULL ? &target->transport : NULL);
 	return json_pack("{s:s, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "kind", "allocate", "workload",
 		workload, "server", document_server(target, server_name, server_version), "held", (int)result->held, "seconds",
 		part_number(result->seconds), "allocations_per_s", part_number(result->allocations_per_s), "run_ns_per_allocation",
@@ -82,7 +83,7 @@ static json_t *one_attack(const struct attack_plan *plan, const struct load_targ
 json_t *document_attack(const struct attack_plan *plan, const struct load_target *target, const char *server_name,
 	const char *server_version, const struct attack_result *result)
 {
-	json_t *attacks = json_array(), *workload = document_workload(&plan->victim);
+	json_t *attacks = json_array(), *workload = document_workload(&plan->victim, target);
 	json_t *rate = plan->rate_per_s > 0 ? part_number(plan->rate_per_s) : json_null();
 	bool good = attacks != NULL && json_object_set_new(workload, "attack_rate_per_s", rate) == 0;
 	for (int kind = 0; kind < ATTACK_KINDS && good; kind++)

@@ -11,6 +11,8 @@
 #include "load/load.h"
 #include "trials/allocate.h"
 #include "trials/attack.h"
+#include "trials/connect.h"
+#include "trials/handshakes.h"
 
 /*
  * An empty document of this machine and this command line, with empty "results" and "comparisons". What is made here is NULL
@@ -28,12 +30,16 @@ json_t *document_allocate(const struct allocate_plan *plan, const struct load_ta
 	const char *server_version, const struct allocate_result *result);
 json_t *document_attack(const struct attack_plan *plan, const struct load_target *target, const char *server_name,
 	const char *server_version, const struct attack_result *result);
+json_t *document_connect(const struct connect_plan *plan, const struct load_target *target, const char *server_name,
+	const char *server_version, const struct connect_result *result);
+json_t *document_handshakes(const struct handshakes_plan *plan, const struct load_target *target, const char *server_name,
+	const char *server_version, const struct handshakes_result *result);
 
 /*
  * Their "workload" and "server", for RESULTs that are made elsewhere (find-max). `target` may be NULL: nothing is known of the
  * server's place.
  */
-json_t *document_workload(const struct load_plan *plan);
+json_t *document_workload(const struct load_plan *plan, const struct load_target *target);
 json_t *document_server(const struct load_target *target, const char *server_name, const char *server_version);
 
 /* The text that a person reads of one RESULT, on `out`. What it lacks is shown as "-". */

@@ -52,9 +52,10 @@ static json_t *workload_flood(const struct load_plan *plan)
 		"indications", flood->indications, "gso", plan->gso, flood->rate_per_s > 0 ? "rate_per_s" : "window", pace);
 }
 
-json_t *document_workload(const struct load_plan *plan)
+json_t *document_workload(const struct load_plan *plan, const struct load_target *target)
 {
-	return plan->kind == LOAD_SCRIPT ? workload_replay(plan) : workload_flood(plan);
+	json_t *workload = plan->kind == LOAD_SCRIPT ? workload_replay(plan) : workload_flood(plan);
+	return part_transport(workload, target != NULL ? &target->transport : NULL);
 }
 
 json_t *document_server(const struct load_target *target, const char *name, const char *version)
@@ -131,8 +132,9 @@ static json_t *load_pack(const struct load_plan *plan, const struct load_target 
 	const struct load_result *result, const struct tally *both)
 {
 	double delivered = (double)tally_read(&both->delivered), seconds = result->seconds;
-	json_t *head = json_pack("{s:s, s:o, s:o, s:o, s:b, s:b, s:o, s:i}", "kind", plan->kind == LOAD_SCRIPT ? "replay" : "flood",
-		"workload", document_workload(plan), "server", server, "seconds", part_number(seconds), "interrupted",
+	json_t *head = json_pack("{s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:i}", "kind",
+		plan->kind == LOAD_SCRIPT ? "replay" : "flood", "workload", document_workload(plan, target), "server", server,
+		"tls", part_tls(result->tls_version, result->cipher), "seconds", part_number(seconds), "interrupted",
 		result->interrupted, "loader_bound", result->loader_bound, "setup_s", part_number(result->setup_s), "allocations",
 		(int)result->allocations);
 	json_t *rest = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "offered_per_s",

@@ -97,3 +97,23 @@ json_t *part_packets(const struct tally *t)
 		"lost", (json_int_t)tally_lost(t), "duplicated", count(&t->duplicated), "reordered", count(&t->reordered),
 		"corrupted", count(&t->corrupted), "stale", count(&t->stale), "unsent", count(&t->unsent));
 }
+
+json_t *part_transport(json_t *workload, const struct transport *transport)
+{
+	if (workload == NULL || transport == NULL || transport->kind == TRANSPORT_UDP)
+		return workload;
+	bool good = json_object_set_new(workload, "transport", json_string(transport_name(transport->kind))) == 0;
+	if (good && transport->separate_writes && transport_is_stream(transport->kind))
+		good = json_object_set_new(workload, "separate_writes", json_true()) == 0;
+	if (good)
+		return workload;
+	json_decref(workload);
+	return NULL;
+}
+
+json_t *part_tls(const char *version, const char *cipher)
+{
+	if (cipher[0] == '\0')
+		return json_null();
+	return json_pack("{s:o, s:o}", "version", part_text(version), "cipher", part_text(cipher));
+}

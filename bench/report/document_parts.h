@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <sched.h>
 
+#include "client/transport.h"
 #include "measure/tally.h"
 
 #define DOCUMENT_FORMAT "uturn-bench/1"
@@ -30,6 +31,12 @@ json_t *part_cores(const cpu_set_t *cores);
 
 /* DISTRIBUTION, in microseconds; of an empty histogram nothing but the count is known. */
 json_t *part_distribution(const struct histogram *h);
+
+/* Adds to a "workload" how clients reach the server; nothing where that is UDP, or not known (NULL). Returns the object. */
+json_t *part_transport(json_t *workload, const struct transport *transport);
+
+/* {version, cipher} that were agreed upon; null where there is no TLS. */
+json_t *part_tls(const char *version, const char *cipher);
 
 /* The counts of a tally, and what came of it in `seconds`. */
 json_t *part_packets(const struct tally *t);

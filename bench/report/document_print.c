@@ -26,9 +26,38 @@ static void print_replay(const json_t *workload, FILE *out)
 		text_seconds(number_at(workload, "call_seconds")).text, true_at(workload, "gso") ? ", sent with UDP_SEGMENT" : "");
 }
 
+static void print_connections(const json_t *workload, FILE *out)
+{
+	if (json_object_get(workload, "count") == NULL) {
+		fprintf(out, "%s idle connections, %s at a time", text_count(number_at(workload, "held")).text,
+			text_count(number_at(workload, "parallel")).text);
+		return;
+	}
+	fprintf(out, "up to %s of each kind, %s at a time", text_count(number_at(workload, "count")).text,
+		text_count(number_at(workload, "parallel")).text);
+	if (isfinite(number_at(workload, "handshakes_per_s")))
+		fprintf(out, ", %s/s", text_count(number_at(workload, "handshakes_per_s")).text);
+}
+
+static void print_transport(const json_t *workload, FILE *out)
+{
+	static const struct {
+		const char *name, *words;
+	} transports[] = {{"tcp", "TCP"}, {"tls", "TLS"}, {"dtls", "DTLS"}};
+	const char *name = text_at(workload, "transport");
+	for (size_t i = 0; name != NULL && i < sizeof transports / sizeof transports[0]; i++)
+		if (strcmp(transports[i].name, name) == 0)
+			fprintf(out, ", over %s", transports[i].words);
+	if (true_at(workload, "separate_writes"))
+		fputs(", each frame in a send of its own", out);
+}
+
 static void print_workload(const json_t *workload, FILE *out)
 {
-	if (json_object_get(workload, "held") != NULL)
+	if (json_object_get(workload, "count") != NULL ||
+		(json_object_get(workload, "held") != NULL && json_object_get(workload, "channels") == NULL))
+		print_connections(workload, out);
+	else if (json_object_get(workload, "held") != NULL)
 		fprintf(out, "%s allocations%s, %s at a time", text_count(number_at(workload, "held")).text,
 			true_at(workload, "channels") ? " with a channel each" : "",
 			text_count(number_at(workload, "parallel")).text);
@@ -67,6 +96,7 @@ void print_head(const json_t *result, FILE *out)
 		fprintf(out, " %s", name);
 	fputs(": ", out);
 	print_workload(workload, out);
+	print_transport(workload, out);
 	fputc('\n', out);
 	print_server(json_object_get(result, "server"), out);
 }
@@ -81,6 +111,8 @@ void document_print(const json_t *result, FILE *out)
 		{"flood", print_load},
 		{"allocate", print_allocate},
 		{"attack", print_attack},
+		{"connect", print_connect},
+		{"handshakes", print_handshakes},
 		{"find-max", print_find_max},
 	};
 	print_head(result, out);

@@ -31,6 +31,18 @@ static void print_victim(const char *name, const json_t *load, FILE *out)
 		true_at(load, "interrupted") ? "  INTERRUPTED" : "");
 }
 
+void print_victims(const json_t *harmed, FILE *out)
+{
+	fprintf(out, "    %-8s %12s %10s %10s %12s %12s %12s\n", "victim", "sent", "lost", "loss", "p50", "p99", "max");
+	print_victim("before", json_object_get(harmed, "before"), out);
+	print_victim("during", json_object_get(harmed, "during"), out);
+	fprintf(out, "    the victim lost %s packets; its p99 ", text_count(number_at(harmed, "lost")).text);
+	if (isfinite(number_at(harmed, "p99_ratio")))
+		fprintf(out, "is %s times what it was\n", text_factor(number_at(harmed, "p99_ratio")).text);
+	else
+		fputs("was not measured\n", out);
+}
+
 void print_attack(const json_t *result, FILE *out)
 {
 	static const struct {
@@ -49,14 +61,7 @@ void print_attack(const json_t *result, FILE *out)
 				what = kinds[kind].what;
 		fprintf(out, "  %s%s%s: %s packets\n", name != NULL ? name : "-", what != NULL ? ", " : "",
 			what != NULL ? what : "", text_count(number_at(attack, "attack_packets")).text);
-		fprintf(out, "    %-8s %12s %10s %10s %12s %12s %12s\n", "victim", "sent", "lost", "loss", "p50", "p99", "max");
-		print_victim("before", json_object_get(attack, "before"), out);
-		print_victim("during", json_object_get(attack, "during"), out);
-		fprintf(out, "    the victim lost %s packets; its p99 ", text_count(number_at(attack, "lost")).text);
-		if (isfinite(number_at(attack, "p99_ratio")))
-			fprintf(out, "is %s times what it was\n", text_factor(number_at(attack, "p99_ratio")).text);
-		else
-			fputs("was not measured\n", out);
+		print_victims(attack, out);
 	}
 }
 

@@ -128,6 +128,7 @@ void print_load(const json_t *result, FILE *out)
 		fputs("  INTERRUPTED: this is what was measured until then.\n", out);
 	if (true_at(result, "loader_bound"))
 		print_loader_bound(result, out);
+	print_tls(result, out);
 	print_packets(result, out);
 	print_latencies(result, out);
 	print_processor(result, out);

@@ -43,10 +43,18 @@ void print_head(const json_t *result, FILE *out);
 void print_latency_head(FILE *out);
 void print_latency(const char *name, const json_t *distribution, FILE *out);
 
+/* What was agreed upon, where there is TLS. */
+void print_tls(const json_t *result, FILE *out);
+
+/* A call before and during what harms it, and how much it was harmed. */
+void print_victims(const json_t *harmed, FILE *out);
+
 /* RESULTs of one kind each, after their head. */
 void print_load(const json_t *result, FILE *out);
 void print_allocate(const json_t *result, FILE *out);
 void print_attack(const json_t *result, FILE *out);
+void print_connect(const json_t *result, FILE *out);
+void print_handshakes(const json_t *result, FILE *out);
 void print_find_max(const json_t *result, FILE *out);
 
 #endif

@@ -34,6 +34,8 @@ function pageAdd() {
     latencyAdd,
     findMaxAdd,
     memoryAdd,
+    connectionsAdd,
+    handshakesAdd,
     attackAdd,
     systemCallsAdd,
     splitAdd,

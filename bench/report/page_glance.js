@@ -11,8 +11,9 @@ const BOUNDS = {
   memory_idle: [() => 'memory when idle', format.bytes],
   memory_held: [() => 'memory with all allocations held', format.bytes],
   system_calls: [() => 'system calls per packet', plain],
-  victim_loss: [() => 'packets that the attacked call lost, all rounds together', format.count],
-  victim_p99: [() => 'p99 latency of the attacked call, during ÷ before', format.ratio],
+  memory_connection: [() => 'memory per idle connection', format.bytes],
+  victim_loss: [() => 'packets that the call lost meanwhile, all rounds together', format.count],
+  victim_p99: [() => 'p99 latency of the call, during ÷ before', format.ratio],
 };
 
 function verdictOf(bar) {
@@ -214,6 +215,25 @@ function allocateTiles(result, add) {
   add('Run time per allocation', 'run_ns_per_allocation', (ns) => `${format.ns(ns)}\u00a0ns`);
 }
 
+function connectTiles(result, add) {
+  const all = known(result.rss_held_bytes, (bytes) => `${format.bytes(bytes)} with all held`, '');
+  add('Connections per second', 'connections_per_s', format.rate);
+  const held = known(result.held, (count) => `${format.count(count)} held`, '');
+  add('Memory per idle connection', 'rss_bytes_per_connection', format.bytes, held);
+  add('Memory before them', 'rss_idle_bytes', format.bytes, all);
+  add('Run time per connection', 'run_ns_per_connection', (ns) => `${format.ns(ns)}\u00a0ns`);
+}
+
+function handshakesTiles(result, add) {
+  const made = (part) => known(part?.done, (count) => `${format.count(count)} made, ${known(part.per_s, format.rate, '–')}`, '');
+  add('Full handshakes of one core', 'handshakes_per_core_s', format.rate, made(result.full));
+  add('Resumed ones', 'resumed_per_core_s', format.rate, made(result.resumed));
+  if (result.call) {
+    const ratio = known(result.call.p99_ratio, (value) => `p99 ${format.ratio(value)} as long as before`, '');
+    add('Lost of a call beside them', 'victim_lost', format.count, ratio);
+  }
+}
+
 function attackTiles(result) {
   return list(result.attacks).map((attack) => {
     const lost = known(attack.lost, format.count);
@@ -235,6 +255,8 @@ function resultTiles(row, result) {
   };
   if (carries(row)) loadTiles(result, add);
   if (row.kind === 'allocate') allocateTiles(result, add);
+  if (row.kind === 'connect') connectTiles(result, add);
+  if (row.kind === 'handshakes') handshakesTiles(result, add);
   if (row.kind === 'find-max') {
     const words = `${text(result.unit) ?? ''}${result.at_least === true ? ' (the loader was the limit)' : ''}`;
     add(result.at_least === true ? 'Largest load: at least' : 'Largest load', 'found', format.count, words);

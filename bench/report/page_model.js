@@ -33,9 +33,14 @@ const FIGURES = {
   rss_bytes_per_allocation: (result) => result.rss_bytes_per_allocation,
   allocations_per_s: (result) => result.allocations_per_s,
   run_ns_per_allocation: (result) => result.run_ns_per_allocation,
+  connections_per_s: (result) => result.connections_per_s,
+  run_ns_per_connection: (result) => result.run_ns_per_connection,
+  rss_bytes_per_connection: (result) => result.rss_bytes_per_connection,
+  handshakes_per_core_s: (result) => result.full?.per_core_s,
+  resumed_per_core_s: (result) => (result.resumed?.resumed === result.resumed?.done ? result.resumed?.per_core_s : null),
   found: (result) => result.found,
-  victim_lost: (result) => largest(list(result.attacks).map((attack) => attack.lost)),
-  victim_p99_ratio: (result) => largest(list(result.attacks).map((attack) => attack.p99_ratio)),
+  victim_lost: (result) => result.call?.lost ?? largest(list(result.attacks).map((attack) => attack.lost)),
+  victim_p99_ratio: (result) => result.call?.p99_ratio ?? largest(list(result.attacks).map((attack) => attack.p99_ratio)),
 };
 
 const NO_ROUND = 'no round of it was completed';
@@ -63,7 +68,9 @@ function whyMissing(entry, figure) {
     return [...reasons].join('; ') || 'system calls were not counted';
   }
   if (figure === 'run_ns_per_packet' && entry.rounds.some((result) => result.cpu)) return 'no packet arrived';
-  if (/^(run_|rss_|busy)/.test(figure)) return NO_PROCESS;
+  if (figure === 'resumed_per_core_s' && entry.rounds.some((result) => number(result.resumed?.per_core_s) !== null))
+    return 'the server did not resume all of them';
+  if (/^(run_|rss_|busy)|_per_core_s$/.test(figure)) return NO_PROCESS;
   if (/latency|jitter/.test(figure)) return 'no packet arrived';
   if (figure === 'lateness_p99_us') return 'in closed loop no packet has a time at which it is due';
   return 'the document does not hold it';
@@ -102,7 +109,10 @@ function describe(kind, workload) {
   add(workload.flows, (n) => plural(n, 'flow'));
   if (number(workload.size) !== null)
     parts.push(`${number(workload.burst) > 1 ? `bursts of ${workload.burst} × ` : ''}${format.count(workload.size)} B`);
-  add(workload.held, (n) => `${plural(n, 'allocation')} held`);
+  add(workload.held, (n) => `${plural(n, kind === 'connect' ? 'idle connection' : 'allocation')} held`);
+  add(workload.count, (n) => `up to ${format.count(n)} of each kind`);
+  const transport = lookUp({ tcp: 'TCP', tls: 'TLS', dtls: 'DTLS' }, workload.transport);
+  if (transport) parts.push(`clients over ${transport}`);
   add(workload.parallel, (n) => `${n} at a time`);
   if (workload.indications === true) parts.push('in indications');
   if (workload.gso === true) parts.push('GRO aggregates');

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "client/endpoint.h"
+#include "client/establish.h"
 #include "client/setup.h"
 #include "interrupt.h"
 #include "trials/addresses.h"
@@ -20,13 +21,44 @@ struct held {
 	const struct load_target *target;
 	struct setup_client *clients;
 	struct turn_client *turn;
+	struct tls_context *tls;
+	struct connection_plan common;
+	struct connection *connections; /* NULL: UDP */
 	unsigned opened;
 	int peer;
 	struct addr peer_addr;
 	struct failure *failure;
 };
 
-static bool clients_open(struct held *h)
+static bool socket_open(struct held *h, const struct addr *ip, int *ret_fd)
+{
+	struct addr local;
+	int fd = endpoint_open(ip, false, BUFFER_BYTES, &local, h->failure);
+	if (fd < 0)
+		return false;
+	*ret_fd = fd;
+	return endpoint_connect(fd, &h->target->server, h->failure);
+}
+
+/* All of them are up before the first allocation is made, as sockets are open. */
+static bool connections_open(struct held *h, const struct addr *ip, unsigned parallel)
+{
+	const struct transport *t = &h->target->transport;
+	const struct establish_plan plan = {.count = h->plan->held, .parallel = parallel};
+	struct establish_figures figures;
+	if (transport_is_secure(t->kind) && (h->tls = tls_context_create(t, true, false, h->failure)) == NULL)
+		return false;
+	h->common = (struct connection_plan){
+		.transport = t, .tls = h->tls, .local = *ip, .server = h->target->server, .buffer_bytes = BUFFER_BYTES};
+	h->connections = calloc(h->plan->held, sizeof *h->connections);
+	if (h->connections == NULL)
+		return fail(h->failure, "out of memory for %u connections", h->plan->held);
+	for (unsigned i = 0; i < h->plan->held; i++)
+		connection_init(&h->connections[i], &h->common);
+	return establish(h->connections, &plan, &figures, h->failure);
+}
+
+static bool clients_open(struct held *h, unsigned parallel)
 {
 	struct addresses addresses;
 	if (!endpoint_make_room(h->plan->held + 1, h->failure) || !addresses_choose(h->target, &addresses, h->failure))
@@ -38,29 +70,37 @@ static bool clients_open(struct held *h)
 	h->turn = calloc(h->plan->held, sizeof *h->turn);
 	if (h->clients == NULL || h->turn == NULL)
 		return fail(h->failure, "out of memory for %u clients", h->plan->held);
+	if (h->target->transport.kind != TRANSPORT_UDP && !connections_open(h, &addresses.local, parallel))
+		return false;
 	for (unsigned i = 0; i < h->plan->held; i++) {
-		struct addr local;
-		int fd = endpoint_open(&addresses.local, false, BUFFER_BYTES, &local, h->failure);
-		if (fd < 0)
-			return false;
-		h->clients[i] = (struct setup_client){.fd = fd, .client = &h->turn[i]};
+		struct setup_client *client = &h->clients[i];
+		*client = (struct setup_client){.fd = -1, .client = &h->turn[i]};
 		turn_client_init(&h->turn[i], h->target->username, h->target->password, NULL, 0);
 		h->turn[i].family = h->peer_addr.family;
 		h->opened++;
-		if (!endpoint_connect(fd, &h->target->server, h->failure))
+		if (h->connections != NULL) {
+			client->connection = &h->connections[i];
+			client->fd = client->connection->fd;
+		} else if (!socket_open(h, &addresses.local, &client->fd)) {
 			return false;
+		}
 	}
 	return true;
 }
 
 static void clients_close(struct held *h)
 {
+	for (unsigned i = 0; h->connections != NULL && i < h->plan->held; i++)
+		connection_close(&h->connections[i]);
 	for (unsigned i = 0; i < h->opened; i++) {
-		close(h->clients[i].fd);
+		if (h->connections == NULL && h->clients[i].fd >= 0)
+			close(h->clients[i].fd);
 		turn_client_done(&h->turn[i]);
 	}
 	free(h->clients);
 	free(h->turn);
+	free(h->connections);
+	tls_context_free(h->tls);
 	if (h->peer >= 0)
 		close(h->peer);
 }
@@ -147,7 +187,7 @@ static bool memory_measure(struct held *h, unsigned parallel, struct allocate_re
 static bool measure(struct held *h, struct allocate_result *result)
 {
 	unsigned parallel = h->plan->parallel > 0 ? h->plan->parallel : ALLOCATE_PARALLEL_DEFAULT;
-	bool done = clients_open(h) && allocations_measure(h, parallel, result) && memory_measure(h, parallel, result);
+	bool done = clients_open(h, parallel) && allocations_measure(h, parallel, result) && memory_measure(h, parallel, result);
 	/* Those that said farewell already say it once more: nobody minds. */
 	if (!done)
 		setup_farewell(h->clients, h->opened);

@@ -1,12 +1,13 @@
 /*
  * allocate - how fast a server makes allocations, and what memory each takes.
  *
- * Holds `held` allocations with one channel (which is a permission too) each; measures the rate over complete Allocate transactions
- * (401 and success: what a client needs) with `parallel` clients at work, the server's run time per allocation, and resident memory
- * before, with all held, and after they ended.
+ * Holds `held` allocations with one channel (which is a permission too) each; measures the rate over complete Allocate
+ * transactions (401 and success: what a client needs) with `parallel` clients at work, the server's run time per allocation, and
+ * resident memory before, with all held, and after they ended.
  *
  * Every allocation has a socket of its own (a client is a 5-tuple); all channels lead to one peer. Sockets are opened before, and
- * closed after, what is measured. Memory is read 0.1 s after the last channel was bound, and 0.5 s after the allocations ended.
+ * closed after, what is measured; with TCP, TLS and DTLS connections are up before, so an allocation's memory is what comes to
+ * them. Memory is read 0.1 s after the last channel was bound, and 0.5 s after the allocations ended.
  *
  * Threads: one, the caller's; pinned to `cores` while it runs. An interrupt (interrupt_request) ends it with "interrupted".
  */

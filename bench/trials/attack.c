@@ -68,18 +68,19 @@ static struct load_result *window_run(struct window *w, const struct load_target
 	return NULL;
 }
 
-static uint64_t p99_ns(const struct load_result *result, struct histogram *both)
+static uint64_t p99_ns(const struct load_result *result)
 {
-	histogram_reset(both);
-	histogram_add(both, &result->up.latency);
-	histogram_add(both, &result->down.latency);
-	return histogram_quantile_ns(both, 0.99);
+	struct histogram both;
+	histogram_reset(&both);
+	histogram_add(&both, &result->up.latency);
+	histogram_add(&both, &result->down.latency);
+	return histogram_quantile_ns(&both, 0.99);
 }
 
-static double p99_ratio(const struct load_result *before, const struct load_result *during, struct histogram *both)
+double attack_p99_ratio(const struct load_result *before, const struct load_result *during)
 {
-	uint64_t alone_ns = p99_ns(before, both);
-	return alone_ns == 0 ? 0 : (double)p99_ns(during, both) / (double)alone_ns;
+	uint64_t alone_ns = p99_ns(before);
+	return alone_ns == 0 ? 0 : (double)p99_ns(during) / (double)alone_ns;
 }
 
 static struct load_result *attacked_run(
@@ -104,10 +105,7 @@ static bool kind_run(const struct attack_plan *plan, enum attack_kind kind, cons
 		free(before);
 		return before != NULL && fail(failure, "interrupted");
 	}
-	struct histogram *both = malloc(sizeof *both);
-	w->attacker = both != NULL ? attacker_open(kind, plan, target, failure) : NULL;
-	if (both == NULL)
-		fail(failure, "out of memory");
+	w->attacker = attacker_open(kind, plan, target, failure);
 	if (w->attacker != NULL)
 		during = attacked_run(w, target, &result->kinds[kind].attack_packets, failure);
 	attacker_free(w->attacker);
@@ -116,11 +114,10 @@ static bool kind_run(const struct attack_plan *plan, enum attack_kind kind, cons
 		result->kinds[kind].ran = true;
 		result->kinds[kind].before = before;
 		result->kinds[kind].during = during;
-		result->kinds[kind].p99_ratio = p99_ratio(before, during, both);
+		result->kinds[kind].p99_ratio = attack_p99_ratio(before, during);
 	} else {
 		free(before);
 	}
-	free(both);
 	return during != NULL;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "client/endpoint.h"
+#include "client/establish.h"
 #include "client/setup.h"
 #include "trials/addresses.h"
 #include "wire/channel_data.h"
@@ -22,7 +23,10 @@ struct attacker {
 	cpu_set_t cores;
 	int fds[ATTACKER_PORTS]; /* the kind's senders */
 	unsigned fd_count, next_fd;
-	int peer; /* ATTACK_CLIENT: where its packets end */
+	struct tls_context *tls;
+	struct connection_plan common;
+	struct connection *connections; /* of the senders, where the server is reached over TCP, TLS or DTLS; NULL: UDP */
+	int peer;                       /* ATTACK_CLIENT: where its packets end */
 	struct turn_client turn;
 	struct setup_client client;
 	uint64_t keep_alive_ns, random;
@@ -41,9 +45,35 @@ struct attacker {
 	int error; /* the last one that was not about full buffers */
 };
 
+/* The senders go where the victim's clients go. */
+static bool connections_prepare(
+	struct attacker *a, const struct addr *local, const struct load_target *target, struct failure *failure)
+{
+	const struct transport *t = &target->transport;
+	if (t->kind == TRANSPORT_UDP)
+		return true;
+	if (transport_is_secure(t->kind) && (a->tls = tls_context_create(t, false, false, failure)) == NULL)
+		return false;
+	a->common = (struct connection_plan){.transport = t, .tls = a->tls, .local = *local, .server = target->server};
+	a->connections = calloc(ATTACKER_PORTS, sizeof *a->connections);
+	return a->connections != NULL || fail(failure, "out of memory");
+}
+
+static bool connection_add(struct attacker *a, struct failure *failure)
+{
+	struct connection *c = &a->connections[a->fd_count];
+	struct establish_figures figures;
+	connection_init(c, &a->common);
+	bool good = establish(c, &(struct establish_plan){.count = 1, .parallel = 1}, &figures, failure);
+	a->fds[a->fd_count++] = c->fd;
+	return good;
+}
+
 static bool socket_add(struct attacker *a, const struct addr *local, const struct addr *remote, struct failure *failure)
 {
 	struct addr bound;
+	if (a->connections != NULL)
+		return connection_add(a, failure);
 	int fd = endpoint_open(local, false, 0, &bound, failure);
 	if (fd < 0)
 		return false;
@@ -68,6 +98,8 @@ static bool unauthenticated_open(
 	struct addr other = addresses->local;
 	struct failure none;
 	endpoint_other_address(&addresses->local, &other, &none);
+	if (!connections_prepare(a, &other, target, failure))
+		return false;
 	for (int i = 0; i < ATTACKER_PORTS; i++)
 		if (!socket_add(a, &other, &target->server, failure))
 			return false;
@@ -101,14 +133,15 @@ static bool client_open(
 	if (a->peer < 0)
 		return false;
 	setsockopt(a->peer, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-	if (!socket_add(a, &addresses->local, &target->server, failure))
+	if (!connections_prepare(a, &addresses->local, target, failure) ||
+		!socket_add(a, &addresses->local, &target->server, failure))
 		return false;
 	struct turn_client_peer *peer = calloc(1, sizeof *peer);
 	if (peer == NULL)
 		return fail(failure, "out of memory");
 	*peer = (struct turn_client_peer){.addr = peer_addr, .channel = turn_client_channel(0)};
 	turn_client_init(&a->turn, target->username, target->password, peer, 1);
-	a->client = (struct setup_client){.fd = a->fds[0], .client = &a->turn};
+	a->client = (struct setup_client){.fd = a->fds[0], .client = &a->turn, .connection = a->connections};
 	messages_init(a, CHANNEL_DATA_HEADER_SIZE + CLIENT_SIZE);
 	channel_data_write(a->payload, turn_client_channel(0), CLIENT_SIZE);
 	return setup_clients(&a->client, 1, 1, NULL, failure);
@@ -182,11 +215,36 @@ static void sleep_ns(uint64_t ns)
 	nanosleep(&pause, NULL);
 }
 
+static void hear(void *context, struct bytes frame)
+{
+	struct attacker *a = context;
+	if (a->client.client != NULL && turn_client_takes(frame))
+		turn_client_receive(&a->turn, frame, clock_mono_ns());
+}
+
+/* Answers are read, or a full stream would end the attack. */
+static unsigned connection_batch(struct attacker *a, struct connection *c, unsigned count)
+{
+	connection_readable(c, hear, a);
+	if (!connection_begin(c)) {
+		if (c->state == CONNECTION_ENDED)
+			a->error = ECONNRESET;
+		sleep_ns(NS_PER_MS / 10);
+		return 0;
+	}
+	for (unsigned i = 0; i < count; i++)
+		connection_put(c, &a->iovs[i], 1);
+	return count - connection_flush(c);
+}
+
 static unsigned batch_send(struct attacker *a, unsigned count)
 {
 	batch_prepare(a, count);
-	int fd = a->fds[a->next_fd];
-	a->next_fd = a->next_fd + 1 == a->fd_count ? 0 : a->next_fd + 1;
+	unsigned sender = a->next_fd;
+	int fd = a->fds[sender];
+	a->next_fd = sender + 1 == a->fd_count ? 0 : sender + 1;
+	if (a->connections != NULL)
+		return connection_batch(a, &a->connections[sender], count);
 	int sent = sendmmsg(fd, a->messages, count, 0);
 	if (sent >= 0)
 		return (unsigned)sent;
@@ -204,13 +262,12 @@ static void keep_alive(struct attacker *a, uint64_t now_ns)
 	a->keep_alive_ns = now_ns + KEEP_ALIVE_MS * NS_PER_MS;
 	uint8_t message[TURN_CLIENT_MESSAGE_MAX];
 	ssize_t size;
-	while ((size = recv(a->client.fd, message, sizeof message, 0)) >= 0)
-		if (turn_client_takes(bytes_of(message, (size_t)size)))
-			turn_client_receive(&a->turn, bytes_of(message, (size_t)size), now_ns);
+	while (a->connections == NULL && (size = recv(a->client.fd, message, sizeof message, 0)) >= 0)
+		hear(a, bytes_of(message, (size_t)size));
 	uint64_t wake_ns;
 	size_t length;
 	while ((length = turn_client_poll(&a->turn, now_ns, message, &wake_ns)) > 0)
-		if (send(a->client.fd, message, length, 0) < 0)
+		if (!setup_send(&a->client, message, length))
 			break;
 }
 
@@ -308,8 +365,14 @@ void attacker_free(struct attacker *a)
 		setup_farewell(&a->client, 1);
 		turn_client_done(&a->turn);
 	}
-	for (unsigned i = 0; i < a->fd_count; i++)
-		close(a->fds[i]);
+	for (unsigned i = 0; i < a->fd_count; i++) {
+		if (a->connections != NULL)
+			connection_close(&a->connections[i]);
+		else
+			close(a->fds[i]);
+	}
+	free(a->connections);
+	tls_context_free(a->tls);
 	if (a->peer >= 0)
 		close(a->peer);
 	free(a->targets);

@@ -1,8 +1,8 @@
 /*
  * attacker - one thread that floods a server in one of the ways of attack.h. Private to the trials.
  *
- * Owns:    its sockets, its allocation (ATTACK_CLIENT), its thread. Nothing is read of what comes back: small receive buffers
- * overflow.
+ * Owns:    its sockets, its allocation (ATTACK_CLIENT), its thread. Over UDP nothing is read of what comes back: small receive
+ * buffers overflow.
  * Bounds:  ATTACKER_BATCH packets per send call; `rate_per_s` kept per millisecond; ends by itself at end_ns.
  * Threads: the functions are the coordinator's.
  */

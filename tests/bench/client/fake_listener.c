@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "fake_server.h"
+#include "fake_streams.h"
 
 enum { POLL_MS = 20 };
 
@@ -28,8 +28,10 @@ static bool port_taken(struct fake_listener *l, uint16_t port)
 	return true;
 }
 
-static struct fake_message answer_to(struct fake_listener *l, const struct fake_message *request, uint16_t port)
+struct fake_message fake_listener_answer(struct fake_listener *l, const struct fake_message *request, uint16_t port)
 {
+	if (fake_method(request) == STUN_BINDING)
+		return fake_success(request, NULL, 0);
 	if (!fake_has(request, STUN_ATTR_USERNAME))
 		return fake_error(request, 401, "nonce-1");
 	if (l->refuse != 0)
@@ -52,7 +54,7 @@ static void answer_one(struct fake_listener *l)
 	if (l->drop_every != 0 && ++l->requests % l->drop_every == 0)
 		return;
 	struct addr client = addr_from_sockaddr((struct sockaddr *)&from);
-	struct fake_message answer = answer_to(l, &request, client.port);
+	struct fake_message answer = fake_listener_answer(l, &request, client.port);
 	sendto(l->fd, answer.data, answer.size, 0, (struct sockaddr *)&from, from_size);
 }
 
@@ -60,6 +62,10 @@ static void *listen_on(void *context)
 {
 	struct fake_listener *l = context;
 	struct pollfd ready = {.fd = l->fd, .events = POLLIN};
+	if (l->transport != TRANSPORT_UDP) {
+		fake_streams_run(l);
+		return NULL;
+	}
 	while (!l->stop)
 		if (poll(&ready, 1, POLL_MS) > 0)
 			answer_one(l);
@@ -74,10 +80,12 @@ void fake_listener_start(struct fake_listener *l)
 	struct addr any_port = addr_ipv4(127, 0, 0, 1, 0);
 	struct sockaddr_storage sa;
 	socklen_t size = addr_to_sockaddr(&any_port, &sa);
-	l->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	l->fd = socket(AF_INET, (transport_is_stream(l->transport) ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
 	cr_assert_geq(l->fd, 0);
 	cr_assert_eq(bind(l->fd, (struct sockaddr *)&sa, size), 0);
 	cr_assert_eq(getsockname(l->fd, (struct sockaddr *)&sa, &size), 0);
+	if (transport_is_stream(l->transport))
+		cr_assert_eq(listen(l->fd, 128), 0);
 	l->addr = addr_from_sockaddr((struct sockaddr *)&sa);
 	cr_assert_eq(pthread_create(&l->thread, NULL, listen_on, l), 0);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "client/endpoint.h"
+#include "client/establish.h"
 #include "fake_listener.h"
 #include "fake_server.h"
 #include "interrupt.h"
@@ -72,6 +73,71 @@ Test(setup, makes_all_allocations_and_ends_them)
 		cr_assert_eq(listener.ended, CLIENTS);
 		crowd_close(&crowd);
 	}
+}
+
+static void must_work_over(enum transport_kind kind)
+{
+	struct fake_listener listener = {.transport = kind};
+	struct transport transport = {.kind = kind};
+	struct crowd crowd = {.failure = {{0}}};
+	struct connection connections[CLIENTS];
+	struct establish_figures figures;
+	fake_listener_start(&listener);
+	struct connection_plan plan = {.transport = &transport, .local = addr_ipv4(127, 0, 0, 1, 0), .server = listener.addr};
+	if (transport_is_secure(kind))
+		plan.tls = tls_context_create(&transport, false, false, &crowd.failure);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		connection_init(&connections[i], &plan);
+	const struct establish_plan all = {.count = CLIENTS, .parallel = 16};
+	cr_assert(establish(connections, &all, &figures, &crowd.failure), "%s", crowd.failure.text);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		struct turn_client_peer *peer = calloc(1, sizeof *peer);
+		*peer = (struct turn_client_peer){.addr = addr_ipv4(127, 0, 0, 1, 9), .channel = turn_client_channel(0)};
+		turn_client_init(&crowd.turn[i], FAKE_USER, FAKE_PASSWORD, peer, 1);
+		crowd.clients[i] =
+			(struct setup_client){.fd = connections[i].fd, .client = &crowd.turn[i], .connection = &connections[i]};
+	}
+	must_all_be_ready(&crowd, 7);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		turn_client_done(&crowd.turn[i]);
+		connection_close(&connections[i]);
+	}
+	fake_listener_stop(&listener);
+	tls_context_free(plan.tls);
+	cr_expect_eq(listener.allocated, CLIENTS);
+	cr_expect_eq(listener.bound, CLIENTS);
+}
+
+Test(setup, makes_all_allocations_over_connections)
+{
+	must_work_over(TRANSPORT_TCP);
+	must_work_over(TRANSPORT_TLS);
+	must_work_over(TRANSPORT_DTLS);
+}
+
+Test(setup, takes_another_connection_where_the_server_still_knows_one)
+{
+	struct fake_listener listener = {.transport = TRANSPORT_TCP, .taken = 5};
+	struct transport transport = {.kind = TRANSPORT_TCP};
+	struct connection connection;
+	struct turn_client turn;
+	struct failure failure;
+	struct establish_figures figures;
+	fake_listener_start(&listener);
+	struct connection_plan plan = {.transport = &transport, .local = addr_ipv4(127, 0, 0, 1, 0), .server = listener.addr};
+	connection_init(&connection, &plan);
+	cr_assert(establish(&connection, &(struct establish_plan){.count = 1, .parallel = 1}, &figures, &failure), "%s",
+		failure.text);
+	turn_client_init(&turn, FAKE_USER, FAKE_PASSWORD, NULL, 0);
+	struct setup_client client = {.fd = connection.fd, .client = &turn, .connection = &connection};
+	cr_expect(setup_clients(&client, 1, 1, NULL, &failure), "%s", failure.text);
+	cr_expect_eq(client.renewals, 5);
+	cr_expect_eq(client.fd, connection.fd);
+	turn_client_done(&turn);
+	connection_close(&connection);
+	fake_listener_stop(&listener);
+	cr_expect_eq(listener.allocated, 1);
+	cr_expect_eq(listener.connections, 6);
 }
 
 Test(setup, survives_losses)

@@ -82,3 +82,13 @@ Test(bars, a_round_that_only_one_has_is_left_out)
 	struct series ours = SERIES(FIGURE_RUN_TIME, 10), theirs = SERIES(FIGURE_RUN_TIME, 20, 1000);
 	cr_expect_eq(bar_judge(&bar, &ours, &theirs).value, 2);
 }
+
+Test(bars, memory_of_a_connection_is_its_median)
+{
+	struct bar bar = {BAR_CONNECTION, "ours", NULL, 2048, false};
+	struct series ours = SERIES(FIGURE_CONNECTION, 2000, 2048, 3000);
+	struct bar_verdict verdict = bar_judge(&bar, &ours, NULL);
+	cr_expect_eq(verdict.value, 2048);
+	cr_expect(verdict.met && !verdict.at_least);
+	cr_expect_str_eq(bar_figure_name(BAR_CONNECTION), "memory_connection");
+}

@@ -74,3 +74,44 @@ Test(figures, of_an_attack)
 	free(first);
 	free(second);
 }
+
+Test(figures, of_idle_connections)
+{
+	struct connect_result result = {
+		.connections_per_s = 5000, .rss_held_bytes = 90, .rss_idle_bytes = 10, .rss_bytes_per_connection = 8};
+	double figures[FIGURES];
+	figures_of_connect(&result, figures);
+	cr_expect_eq(figures[FIGURE_CONNECTIONS], 5000);
+	cr_expect(isnan(figures[FIGURE_CONNECTION]), "the process was not known");
+	result.server_known = true;
+	figures_of_connect(&result, figures);
+	cr_expect_eq(figures[FIGURE_CONNECTION], 8);
+	cr_expect_eq(figures[FIGURE_MEMORY_IDLE], 10);
+	cr_expect_eq(figures[FIGURE_MEMORY_HELD], 90);
+	cr_expect(isnan(figures[FIGURE_ALLOCATIONS]));
+}
+
+Test(figures, of_handshakes)
+{
+	struct handshakes_result result = {
+		.server_known = true,
+		.full = {.done = 10, .per_core_s = 2000},
+		.resumed = {.done = 10, .resumed = 10, .per_core_s = 5000},
+	};
+	double figures[FIGURES];
+	figures_of_handshakes(&result, figures);
+	cr_expect_eq(figures[FIGURE_HANDSHAKES], 2000);
+	cr_expect_eq(figures[FIGURE_RESUMED], 5000);
+	cr_expect(isnan(figures[FIGURE_VICTIM_LOST]), "there was no call");
+	result.resumed.resumed = 9;
+	result.during = result_of(1, 100, 97);
+	result.p99_ratio = 1.5;
+	figures_of_handshakes(&result, figures);
+	cr_expect(isnan(figures[FIGURE_RESUMED]), "one of them was a full one");
+	cr_expect_eq(figures[FIGURE_VICTIM_LOST], 3);
+	cr_expect_eq(figures[FIGURE_VICTIM_P99], 1.5);
+	result.server_known = false;
+	figures_of_handshakes(&result, figures);
+	cr_expect(isnan(figures[FIGURE_HANDSHAKES]));
+	free(result.during);
+}

@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -84,7 +85,7 @@ static void expect_no_start(const char *text, const char *why)
 	struct server server = {.pid = 0};
 	struct failure failure;
 	cr_assert(server_spec_parse(text, &spec, &failure), "%s", failure.text);
-	cr_expect_not(server_start(&spec, &place, &server, &failure), "%s", text);
+	cr_expect_not(server_start(&spec, &place, TRANSPORT_UDP, &server, &failure), "%s", text);
 	cr_expect_not_null(strstr(failure.text, why), "%s: %s", text, failure.text);
 	cr_expect_eq(server.pid, 0);
 	server_stop(&server);
@@ -100,12 +101,49 @@ Test(server, relay_ports_are_those_that_every_server_takes)
 	cr_assert(server_spec_parse("mine=sh -c 'echo {relay_port}'", &spec, &failure), "%s", failure.text);
 	for (int i = 0; i < 20; i++) {
 		struct server server;
-		cr_assert_not(server_start(&spec, &place, &server, &failure));
+		cr_assert_not(server_start(&spec, &place, TRANSPORT_UDP, &server, &failure));
 		const char *log = strstr(failure.text, "the end of its log: ");
 		cr_assert_not_null(log, "%s", failure.text);
 		unsigned long port = strtoul(log + strlen("the end of its log: "), NULL, 10);
 		cr_expect(port >= 49152 && port <= 64900, "%lu", port);
 	}
+	server_spec_done(&spec);
+}
+
+/* What a command of the user's may name: files that are there while it runs. */
+Test(server, a_command_gets_a_certificate_its_key_and_a_port_for_them)
+{
+	struct server_place place = {.address = addr_ipv4(127, 0, 0, 1, 0)};
+	struct server_spec spec;
+	struct server server;
+	struct failure failure;
+	const char *text =
+		"mine=sh -c 'openssl x509 -in {cert} -noout -pubkey >{folder}/a && openssl pkey -in {key} -pubout >{folder}/b && "
+		"cmp {folder}/a {folder}/b && echo alike {tls_port} {port}'";
+	cr_assert(server_spec_parse(text, &spec, &failure), "%s", failure.text);
+	cr_assert_not(server_start(&spec, &place, TRANSPORT_TLS, &server, &failure));
+	const char *log = strstr(failure.text, "the end of its log: alike ");
+	cr_assert_not_null(log, "%s", failure.text);
+	unsigned tls_port, port;
+	cr_assert_eq(sscanf(log, "the end of its log: alike %u %u", &tls_port, &port), 2);
+	cr_expect_neq(tls_port, port);
+	server_spec_done(&spec);
+}
+
+Test(server, what_serves_no_other_transport_says_so)
+{
+	struct server_place place = {.address = addr_ipv4(127, 0, 0, 1, 0)};
+	struct server_spec spec;
+	struct server server;
+	struct failure failure;
+	cr_assert(server_spec_parse("pion", &spec, &failure));
+	cr_expect(server_serves(&spec, TRANSPORT_UDP));
+	cr_expect_not(server_serves(&spec, TRANSPORT_TLS));
+	cr_expect_not(server_start(&spec, &place, TRANSPORT_TLS, &server, &failure));
+	cr_expect_not_null(strstr(failure.text, "does not serve tls"), "%s", failure.text);
+	cr_assert(server_spec_parse("mine=x", &spec, &failure));
+	for (int kind = 0; kind < TRANSPORT_KINDS; kind++)
+		cr_expect(server_serves(&spec, (enum transport_kind)kind));
 	server_spec_done(&spec);
 }
 

@@ -1,9 +1,11 @@
 #include "compare/workload.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/tls_context.h"
 #include "compare/server.h"
 
 static const struct workload *full_set(size_t *ret_count)
@@ -29,9 +31,9 @@ Test(standard_set, the_quick_set_begins_the_full_one)
 {
 	size_t quick, full;
 	cr_expect_eq(workload_set("quick", &quick), workload_set("full", &full));
-	cr_expect_eq(quick, 16);
+	cr_expect_eq(quick, 26);
 	cr_expect_gt(full, quick);
-	cr_expect_str_eq(workload_find("attack")->name, workload_set("quick", &quick)[quick - 1].name);
+	cr_expect_str_eq(workload_find("tls-handshakes")->name, workload_set("quick", &quick)[quick - 1].name);
 }
 
 static void check_flood(const struct workload *w)
@@ -59,8 +61,15 @@ Test(standard_set, every_row_says_what_its_kind_needs)
 			cr_expect_not_null(w->capture, "%s", w->name);
 			cr_expect(w->calls > 0 || w->load_share > 0, "%s", w->name);
 		}
-		if (w->kind == WORKLOAD_ALLOCATE)
+		if (w->kind == WORKLOAD_ALLOCATE || w->kind == WORKLOAD_CONNECT)
 			cr_expect_gt(w->held, 0);
+		if (w->kind == WORKLOAD_CONNECT)
+			cr_expect_neq(w->transport.kind, TRANSPORT_UDP, "%s", w->name);
+		if (w->kind == WORKLOAD_HANDSHAKES) {
+			check_flood(w);
+			cr_expect_gt(w->flood.rate_per_s, 0, "a victim is paced");
+			cr_expect(transport_is_secure(w->transport.kind) && w->handshakes > 0, "%s", w->name);
+		}
 	}
 }
 
@@ -140,6 +149,77 @@ Test(standard_set, the_bars_are_those_that_were_agreed)
 	cr_expect_eq(bound_of("allocate", BAR_ALLOCATIONS, "uturn-io_uring", "coturn"), 2);
 	cr_expect_eq(bound_of("attack", BAR_VICTIM_LOSS, "uturn-epoll", NULL), 0);
 	cr_expect_eq(bound_of("attack", BAR_VICTIM_P99, "uturn-io_uring", NULL), 2);
+}
+
+Test(standard_set, servers_that_bars_name_serve_the_rows_transport)
+{
+	size_t count;
+	const struct workload *set = full_set(&count);
+	for (size_t i = 0; i < count; i++) {
+		for (const struct bar *bar = set[i].bars; bar->server != NULL; bar++) {
+			struct server_spec spec;
+			struct failure failure;
+			cr_assert(server_spec_parse(bar->server, &spec, &failure));
+			cr_expect(server_serves(&spec, set[i].transport.kind), "%s: %s", set[i].name, bar->server);
+			cr_assert(server_spec_parse(bar->reference != NULL ? bar->reference : "coturn", &spec, &failure));
+			cr_expect(server_serves(&spec, set[i].transport.kind), "%s: %s", set[i].name, spec.name);
+		}
+	}
+}
+
+/* What is compared over TLS must be the same work: one version, one cipher. */
+Test(standard_set, rows_over_tls_and_dtls_name_one_cipher)
+{
+	size_t count;
+	const struct workload *set = full_set(&count);
+	for (size_t i = 0; i < count; i++) {
+		const struct transport *t = &set[i].transport;
+		if (!transport_is_secure(t->kind))
+			continue;
+		cr_assert_not_null(t->cipher, "%s", set[i].name);
+		cr_expect_str_eq(t->cipher, "ECDHE-ECDSA-AES128-GCM-SHA256");
+		cr_expect(t->kind == TRANSPORT_DTLS || t->version == TLS_VERSION_1_2, "%s", set[i].name);
+		struct failure failure;
+		struct tls_context *context = tls_context_create(t, false, false, &failure);
+		cr_expect_not_null(context, "%s: %s", set[i].name, failure.text);
+		tls_context_free(context);
+	}
+}
+
+Test(standard_set, the_bars_over_tcp_tls_and_dtls_are_those_that_were_agreed)
+{
+	static const struct {
+		const char *transport;
+		double run_time, memory;
+	} rows[] = {{"tcp", 1.5, 2048}, {"tls", 1.3, 12288}, {"dtls", 1.3, 12288}};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		static const char *const ways[] = {"up-8x1200", "down-8x1200"};
+		char name[64];
+		for (int way = 0; way < 2; way++) {
+			snprintf(name, sizeof name, "%s-%s", rows[i].transport, ways[way]);
+			cr_expect_eq(bound_of(name, BAR_RUN_TIME, "uturn-io_uring", "coturn"), rows[i].run_time, "%s", name);
+			cr_expect_float_eq(
+				bound_of(name, BAR_RUN_TIME, "uturn-epoll", "uturn-io_uring"), 1 / 1.3, 1e-9, "%s", name);
+			cr_expect_eq(workload_find(name)->flood.flows, 20);
+			cr_expect_eq(workload_find(name)->flood.burst, 8);
+		}
+		snprintf(name, sizeof name, "%s-idle", rows[i].transport);
+		cr_expect_eq(bound_of(name, BAR_CONNECTION, "uturn-io_uring", NULL), rows[i].memory, "%s", name);
+		cr_expect_eq(bound_of(name, BAR_CONNECTION, "uturn-epoll", NULL), rows[i].memory, "%s", name);
+		cr_expect_eq(workload_find(name)->held, 5000);
+	}
+	cr_expect_eq(bound_of("tls-handshakes", BAR_VICTIM_LOSS, "uturn-io_uring", NULL), 0);
+	cr_expect_eq(bound_of("tls-handshakes", BAR_VICTIM_LOSS, "uturn-epoll", NULL), 0);
+}
+
+/* Rows over UDP run against servers that serve nothing else. */
+Test(standard_set, the_first_rows_are_over_udp)
+{
+	size_t count;
+	const struct workload *set = full_set(&count);
+	for (size_t i = 0; i < 16; i++)
+		cr_expect_eq(set[i].transport.kind, TRANSPORT_UDP, "%s", set[i].name);
+	cr_expect_str_eq(set[15].name, "attack");
 }
 
 Test(standard_set, defaults_name_servers_that_exist)

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "client/establish.h"
 #include "load/receiver.h"
+#include "wire/channel_data.h"
 
 static struct sender *sender;
 static struct receiver *receiver;
@@ -228,4 +230,116 @@ Test(receiver, hands_raw_payloads_to_the_peers_stream, .init = set_up, .fini = t
 	cr_expect_eq(receiver->delivered, 3);
 	cr_expect_eq(tallies[UP].delivered, 3);
 	cr_expect_eq(tallies[UP].latency.count, 3);
+}
+
+/* A TCP connection to a socket of the test's own; returns that. */
+static int connect_up(struct connection *c, const struct connection_plan *plan, int listener)
+{
+	struct failure failure;
+	struct establish_figures figures;
+	connection_init(c, plan);
+	cr_assert(establish(c, &(struct establish_plan){.count = 1, .parallel = 1}, &figures, &failure), "%s", failure.text);
+	allocation.fd = c->fd;
+	allocation.connection = c;
+	int server = accept(listener, NULL, NULL);
+	cr_assert_geq(server, 0);
+	return server;
+}
+
+static int listen_somewhere(struct connection_plan *plan, const struct transport *transport)
+{
+	struct addr any = addr_ipv4(127, 0, 0, 1, 0);
+	struct sockaddr_storage sa;
+	socklen_t size = addr_to_sockaddr(&any, &sa);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert(bind(listener, (struct sockaddr *)&sa, size) == 0 && listen(listener, 1) == 0);
+	cr_assert_eq(getsockname(listener, (struct sockaddr *)&sa, &size), 0);
+	*plan = (struct connection_plan){
+		.transport = transport, .local = any, .server = addr_from_sockaddr((struct sockaddr *)&sa)};
+	return listener;
+}
+
+/* RFC 8656, section 12.5: padded, and the padding is not in the length. */
+Test(sender, pads_what_goes_up_a_stream)
+{
+	const struct transport tcp = {.kind = TRANSPORT_TCP};
+	struct connection_plan plan;
+	struct connection c;
+	int udp = allocation.fd, listener = listen_somewhere(&plan, &tcp), server = connect_up(&c, &plan, listener);
+	const struct paths all = {.allocations = &allocation, .paths = paths};
+	sender_start_path(sender, &all, &paths[1], UP);
+	sender_add(sender, &paths[1], 101, false, 0);
+	sender_add(sender, &paths[1], 104, false, 0);
+	sender_flush(sender);
+	uint8_t data[400];
+	struct probe probe;
+	cr_assert_eq(recv(server, data, sizeof data, 0), 4 + 104 + 4 + 104, "one send");
+	cr_expect_eq(memcmp(data, "\x40\x01\x00\x65", 4), 0);
+	cr_expect_eq(probe_check(data + 4, 101, paths[1].streams[UP].key, &probe), PROBE_GOOD);
+	cr_expect_eq(memcmp(data + 4 + 101, "\0\0\0", 3), 0);
+	cr_expect_eq(memcmp(data + 108, "\x40\x01\x00\x68", 4), 0);
+	cr_expect_eq(probe_check(data + 112, 104, paths[1].streams[UP].key, &probe), PROBE_GOOD);
+	cr_expect_eq(tallies[UP].sent, 2);
+	connection_close(&c);
+	close(server);
+	close(listener);
+	allocation.fd = udp;
+}
+
+Test(sender, counts_as_unsent_what_a_stream_has_no_room_for)
+{
+	const struct transport tcp = {.kind = TRANSPORT_TCP};
+	struct connection_plan plan;
+	struct connection c;
+	int udp = allocation.fd, listener = listen_somewhere(&plan, &tcp), server = connect_up(&c, &plan, listener);
+	const struct paths all = {.allocations = &allocation, .paths = paths};
+	uint64_t sent = 0;
+	for (int burst = 0; burst < 10000 && tallies[UP].unsent == 0; burst++) {
+		sent = tallies[UP].sent;
+		sender_start_path(sender, &all, &paths[1], UP);
+		for (int i = 0; i < 8; i++)
+			sender_add(sender, &paths[1], 1200, false, 0);
+		sender_flush(sender);
+	}
+	cr_expect_eq(tallies[UP].unsent, 8, "a burst leaves as a whole or not at all");
+	cr_expect_eq(tallies[UP].sent, sent);
+	cr_expect_eq(c.state, CONNECTION_OPEN);
+	connection_close(&c);
+	close(server);
+	close(listener);
+	allocation.fd = udp;
+}
+
+/* What comes in pieces is put together; the server's end of a connection is noticed. */
+Test(sender, a_receiver_reads_frames_of_a_stream)
+{
+	const struct transport tcp = {.kind = TRANSPORT_TCP};
+	struct connection_plan plan;
+	struct connection c;
+	int udp = allocation.fd, listener = listen_somewhere(&plan, &tcp), server = connect_up(&c, &plan, listener);
+	uint8_t frames[2][108] = {0};
+	for (unsigned i = 0; i < 2; i++) {
+		struct probe probe = {.sequence = i, .sent_ns = 1};
+		channel_data_write(frames[i], paths[1].channel, 101);
+		probe_write(frames[i] + 4, 101, paths[1].streams[DOWN].key, &probe);
+		memcpy(frames[i] + 4 + PROBE_SIZE, probe_body(i), 101 - PROBE_SIZE);
+	}
+	paths[1].streams[DOWN].phase = STREAM_INSIDE;
+	paths[1].streams[DOWN].next = 2;
+	const uint8_t *bytes = frames[0];
+	static const size_t pieces[] = {3, 60, 100, 53};
+	for (unsigned i = 0; i < 4; i++) {
+		cr_assert_eq(send(server, bytes, pieces[i], 0), (ssize_t)pieces[i]);
+		bytes += pieces[i];
+		receiver_read_client(receiver, &allocation, &client);
+	}
+	cr_expect_eq(tallies[DOWN].delivered, 2);
+	cr_expect_eq(tallies[DOWN].corrupted, 0);
+	cr_expect_null(atomic_load(&receiver->ended));
+	close(server);
+	receiver_read_client(receiver, &allocation, &client);
+	cr_expect_eq(atomic_load(&receiver->ended), &c);
+	connection_close(&c);
+	close(listener);
+	allocation.fd = udp;
 }

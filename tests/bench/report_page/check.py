@@ -26,7 +26,9 @@ EXPECTED = {
     "full": (
         30,
         [
-            "15 workloads against 4 servers",
+            "18 workloads against 4 servers",
+            "Memory per idle connection",
+            "the server did not resume all of them",
             "up-gro32 (uturn-io_uring: 5 of 5 rounds)",
             "pion was not measured",
             "2 not measured",
@@ -58,6 +60,8 @@ EXPECTED = {
     "attack": (2, ["Allocate requests without credentials", "Packets that the call lost"]),
     "bare": (0, ["not measured", "no round of it was completed"]),
     "allocate": (4, ["4,000 held", "Memory when idle"]),
+    "connect": (3, ["5,000 idle connections held", "clients over DTLS", "Memory before them"]),
+    "handshakes": (1, ["up to 1,000 of each kind", "Lost of a call beside them", "Handshakes beside it"]),
 }
 
 

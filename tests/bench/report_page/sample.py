@@ -11,7 +11,7 @@ import pathlib
 import random
 import sys
 
-from sample_results import BOTH, DOWN, VERSIONS, allocate, attack, distribution, figure, find_max, flood, load, replay
+from sample_results import BOTH, DOWN, VERSIONS, allocate, attack, connect, distribution, figure, find_max, flood, handshakes, load, replay
 
 ODD_NAME = '</script><script>document.title="broken"</script><b>x'
 SERVERS = list(VERSIONS)
@@ -145,8 +145,12 @@ def comparison(name, title, parameters, rounds, results, bars, ratios, seconds=3
         "allocations_per_s": lambda r: r["allocations_per_s"],
         "rss_bytes_per_allocation": lambda r: r["rss_bytes_per_allocation"],
         "rss_idle_bytes": lambda r: r["rss_idle_bytes"],
-        "victim_lost": lambda r: sum(a["lost"] for a in r["attacks"]),
-        "victim_p99_ratio": lambda r: max(a["p99_ratio"] for a in r["attacks"]),
+        "connections_per_s": lambda r: r["connections_per_s"],
+        "rss_bytes_per_connection": lambda r: r["rss_bytes_per_connection"],
+        "handshakes_per_core_s": lambda r: r["full"]["per_core_s"],
+        "resumed_per_core_s": lambda r: r["resumed"]["per_core_s"] if r["resumed"]["resumed"] == r["resumed"]["done"] else None,
+        "victim_lost": lambda r: r["call"]["lost"] if "call" in r else sum(a["lost"] for a in r["attacks"]),
+        "victim_p99_ratio": lambda r: r["call"]["p99_ratio"] if "call" in r else max(a["p99_ratio"] for a in r["attacks"]),
     }
     servers = []
     for server, own in results.items():
@@ -283,6 +287,26 @@ def document(results=(), comparisons=(), command=("uturn-bench", "compare", "--s
     }
 
 
+def over_connections(rng, own):
+    """The rows of clients over TCP, TLS and DTLS that are no floods."""
+    comparisons = []
+    for transport, bound in (("tcp", 2048.0), ("tls", 12288.0)):
+        results = {server: [connect(rng, server, transport) for _ in range(3)] for server in own}
+        bars = [
+            bar("memory_connection", server, None, results[server][0]["rss_bytes_per_connection"], bound, False) for server in own[:2]
+        ]
+        title = f"5000 idle connections of {transport.upper()}, one Binding request answered on each"
+        parameters = results[own[0]][0]["workload"]
+        comparisons.append(comparison(f"{transport}-idle", title, parameters | {"name": f"{transport}-idle"}, 3, results, bars, {}))
+    results = {server: [handshakes(rng, server, server.startswith("uturn")) for _ in range(3)] for server in own}
+    bars = [bar("victim_loss", server, None, 0.0, 0.0, False) for server in own[:2]]
+    title = "TLS 1.2 handshakes, P-256: full, resumed, and a call over UDP beside 500 full ones a second"
+    parameters = results[own[0]][0]["workload"] | {"name": "tls-handshakes"}
+    ratios = {"handshakes": ("handshakes_per_core_s", False)}
+    comparisons.append(comparison("tls-handshakes", title, parameters, 3, results, bars, ratios, seconds=1.5))
+    return comparisons
+
+
 def full(rounds=5):
     rng = random.Random(1)
     comparisons = [load_comparison(rng, row, rounds) for row in WORKLOADS]
@@ -332,6 +356,7 @@ def full(rounds=5):
             seconds=1.0,
         )
     )
+    comparisons += over_connections(rng, own)
     return document(comparisons=comparisons)
 
 
@@ -378,7 +403,7 @@ def bare():
         server.update(results=[], median=dict.fromkeys(server["median"]), ratio=None, loader_bound_rounds=0)
     none.update(interrupted=True, bars=[{**one, "value": None, "met": None} for one in none["bars"]])
     empty = [{"kind": "attack", "attacks": [{"name": "client"}]}, {"kind": "find-max", "steps": [{"load": 10}]}]
-    empty += [{"kind": kind} for kind in ("flood", "replay", "allocate", "attack", "find-max")]
+    empty += [{"kind": kind} for kind in ("flood", "replay", "allocate", "attack", "find-max", "connect", "handshakes")]
     cut_short = {"kind": "flood", "latency": {"percentiles": [[50, None], [99], "x"]}, "cpu": {"core_split": None}, "server": None}
     return document(results=[*empty, cut_short, {}], comparisons=[none, {}, {"servers": [{}], "bars": [{}]}])
 
@@ -417,6 +442,8 @@ def samples():
         ],
         "attack": [single(attack(rng, "coturn"), "attack")],
         "allocate": [single(allocate(rng, "uturn-epoll"), "allocate", "--hold", "4000")],
+        "connect": [single(connect(rng, "uturn-epoll", "dtls"), "connect", "--hold", "5000")],
+        "handshakes": [single(handshakes(rng, "coturn", False), "handshakes")],
     }
 
 

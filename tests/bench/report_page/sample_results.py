@@ -183,6 +183,59 @@ def allocate(rng, server, held=4000):
     }
 
 
+def connect(rng, server, transport="tls", held=5000):
+    own = server.startswith("uturn")
+    idle, each = (6_900_000, 1700) if own else (13_400_000, 20_800)
+    each = each if transport == "tcp" else each * 2
+    rate = rng.uniform(0.97, 1.03) * (9_000 if transport == "tcp" else 900)
+    tls = None if transport == "tcp" else {"version": "1.2", "cipher": "ECDHE-ECDSA-AES128-GCM-SHA256"}
+    return {
+        "kind": "connect",
+        "workload": {"name": "connect", "held": held, "parallel": 64, "transport": transport},
+        "server": {"name": server, "version": VERSIONS.get(server), "address": None, "pid": None, "cores": []},
+        "tls": tls,
+        "held": held,
+        "seconds": figure(held / rate),
+        "connections_per_s": figure(rate),
+        "run_ns_per_connection": figure(0.4e9 / rate),
+        "busy": 0.4,
+        "loader_bound": False,
+        "rss_idle_bytes": idle,
+        "rss_held_bytes": idle + held * each,
+        "rss_after_bytes": idle + held * each // 3,
+        "rss_bytes_per_connection": float(each),
+    }
+
+
+def handshakes(rng, server, resumes=True):
+    own = server.startswith("uturn")
+
+    def part(per_core, resumed):
+        each = 1e9 / per_core
+        return {
+            "done": 500, "failed": 0, "resumed": resumed, "seconds": 1.0, "per_s": 500.0, "run_ns_per_handshake": figure(each),
+            "per_core_s": figure(per_core), "busy": figure(500 / per_core), "loader_busy": 0.4, "loader_bound": False,
+        }
+
+    parameters = flood(BOTH, flows=5, size=1000, burst=1, rate=4000)
+    return {
+        "kind": "handshakes",
+        "workload": {"name": "handshakes", "count": 1000, "parallel": 16, "handshakes_per_s": 500.0, "call": parameters, "transport": "tls"},
+        "server": {"name": server, "version": VERSIONS.get(server), "address": None, "pid": None, "cores": []},
+        "tls": {"version": "1.2", "cipher": "ECDHE-ECDSA-AES128-GCM-SHA256"},
+        "loader_bound": False,
+        "full": part(rng.uniform(0.97, 1.03) * (5000 if own else 1700), 0),
+        "resumed": part(rng.uniform(0.97, 1.03) * (9000 if own else 2800), 500 if resumes else 31),
+        "call": {
+            "handshakes": 748,
+            "before": load(rng, "handshakes", parameters, server, 7000, 1.5, per_s=4000, latency_us=31 if own else 42),
+            "during": load(rng, "handshakes", parameters, server, 7000, 1.5, per_s=4000, latency_us=40 if own else 90),
+            "lost": 0 if own else 12,
+            "p99_ratio": 1.4 if own else 5.2,
+        },
+    }
+
+
 def attack(rng, server):
     parameters = flood(BOTH, flows=5, size=1000, burst=1, rate=1000)
     own = server.startswith("uturn")

@@ -33,6 +33,26 @@ Test(allocate, makes_binds_and_ends_what_it_is_told_to)
 	}
 }
 
+Test(allocate, works_over_connections)
+{
+	static const enum transport_kind kinds[] = {TRANSPORT_TCP, TRANSPORT_TLS, TRANSPORT_DTLS};
+	for (unsigned k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+		struct fake_listener listener = {.transport = kinds[k]};
+		fake_listener_start(&listener);
+		struct load_target target = target_of(&listener);
+		target.transport.kind = kinds[k];
+		struct allocate_plan plan = {.held = 60, .parallel = 20, .channels = true};
+		struct allocate_result result;
+		struct failure failure = {{0}};
+		cr_assert(allocate_run(&plan, &target, &result, &failure), "%s", failure.text);
+		fake_listener_stop(&listener);
+		cr_assert_eq(listener.connections, 60);
+		cr_assert_eq(listener.allocated, 60);
+		cr_assert_eq(listener.bound, 60);
+		cr_assert_eq(listener.ended, 60);
+	}
+}
+
 Test(allocate, reads_the_servers_cost_where_it_is_here_and_goes_back_to_its_cores)
 {
 	struct fake_listener listener = {.refuse = 0};
