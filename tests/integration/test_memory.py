@@ -16,7 +16,8 @@ def resident_memory_is_bounded(t):
     relay = t.relay(listener={"min_relay_port": 10000, "max_relay_port": 19999})
     time.sleep(0.5)
     idle = relay.resident_kib()
-    assert idle < 16 * 1024, f"{idle} KiB resident when idle"
+    # With what a sanitizer holds on top.
+    assert idle < 20 * 1024, f"{idle} KiB resident when idle"
     for _ in range(ALLOCATIONS):
         client = Client(relay.address)
         t.ending(client.close)
@@ -24,4 +25,5 @@ def resident_memory_is_bounded(t):
         client.permit(PEER)
     held = relay.resident_kib()
     print(f"idle {idle} KiB, with {ALLOCATIONS} allocations {held} KiB: {(held - idle) / ALLOCATIONS:.2f} KiB each")
-    assert held < 24 * 1024, f"{held} KiB resident with {ALLOCATIONS} allocations (idle {idle})"
+    assert (held - idle) / ALLOCATIONS < 2.5, f"{(held - idle) / ALLOCATIONS:.2f} KiB an allocation"
+    assert held < 28 * 1024, f"{held} KiB resident with {ALLOCATIONS} allocations (idle {idle})"
