@@ -171,6 +171,8 @@ void handshake_end(struct shard *shard, struct connection *c, enum stream_end en
 void handshakes_run(struct shard *shard);
 /* DTLS: a flight was lost, it seems. */
 void handshake_resend(struct shard *shard, struct connection *c);
+/* DTLS, open: the client repeats its last flight, so it lacks ours; that is answered while the session lives. */
+void handshake_repeated(struct shard *shard, struct connection *c, struct bytes datagram);
 void handshake_release(struct shard *shard, struct connection *c); /* the session, whatever state it is in */
 
 /* from_stream.c. HOT */
@@ -197,8 +199,8 @@ void connection_send_datagram(struct shard *shard, const struct connection *c, s
 
 /* output.c */
 
-/* One frame. When there is no room, older data is dropped; answers are not. */
-void output_append(struct shard *shard, struct connection *c, const struct departure *departure, struct bytes payload);
+/* One frame: the departure's packet with this payload. When there is no room, older data is dropped; answers are not. */
+void output_append(struct shard *shard, struct connection *c, const struct departure *departure, const uint8_t *payload);
 /* Bytes that are sealed already, or belong to the handshake. */
 void output_append_sealed(struct shard *shard, struct connection *c, struct bytes bytes);
 /* What the record layer itself has to say. */

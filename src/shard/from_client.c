@@ -60,18 +60,7 @@ enum verdict shard_take(struct shard *shard, const struct flow *flow, struct byt
 
 void shard_from_client(struct shard *shard, const struct received *received)
 {
-	unsigned listener = tag_listener(received->tag);
-	unsigned family = received->tag & 1;
-	struct traffic_counters *traffic = &shard->counters->listeners[listener];
-	counter_add(&traffic->rx_packets, received_segments(received));
-	counter_add(&traffic->rx_bytes, received->data.size);
-
-	struct flow flow = {
-		.client = received->from,
-		.local = addr_with_port(received->to, shard->listeners[listener][family].port),
-		.listener = (uint16_t)listener,
-		.transport = TRANSPORT_UDP,
-	};
+	struct flow flow = flow_arrived(shard, received, TRANSPORT_UDP);
 	size_t offset = 0;
 	do {
 		struct bytes datagram = received_segment(received, offset);

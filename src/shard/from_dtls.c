@@ -27,26 +27,12 @@ static void take_message(struct shard *shard, struct connection *c, struct bytes
 		shard_forward_to_peer(shard, tos, 0, 0);
 }
 
-struct answer_to {
-	struct shard *shard;
-	struct connection *connection;
-};
-
-static void send_again(void *context, struct bytes datagram)
-{
-	struct answer_to *to = context;
-	connection_send_datagram(to->shard, to->connection, datagram);
-}
-
 static __attribute__((cold, noinline)) void take_other(
 	struct shard *shard, struct connection *c, enum record_verdict verdict, enum record_reason reason, struct bytes datagram)
 {
-	struct answer_to to = {shard, c};
-	struct tls_sink sink = {.send = send_again, .context = &to};
 	switch (verdict) {
 	case RECORD_HANDSHAKE:
-		if (c->session != NULL)
-			tls_session_resend(c->session, datagram, &sink);
+		handshake_repeated(shard, c, datagram);
 		break;
 	case RECORD_CLOSED:
 		connection_end(shard, c, END_BY_CLIENT);
@@ -173,22 +159,13 @@ static void take_datagram(struct shard *shard, const struct flow *flow, struct c
 
 void shard_from_dtls(struct shard *shard, const struct received *received)
 {
-	unsigned listener = tag_listener(received->tag), family = received->tag & 1;
-	struct traffic_counters *traffic = &shard->counters->listeners[listener];
-	counter_add(&traffic->rx_packets, received_segments(received));
-	counter_add(&traffic->rx_bytes, received->data.size);
-	struct flow flow = {
-		.client = received->from,
-		.local = addr_with_port(received->to, shard->listeners[listener][family].port),
-		.listener = (uint16_t)listener,
-		.transport = TRANSPORT_DTLS,
-	};
+	struct flow flow = flow_arrived(shard, received, TRANSPORT_DTLS);
 	struct connection *c = NULL;
 	size_t offset = 0;
 	do {
 		struct bytes datagram = received_segment(received, offset);
 		if (c == NULL || c->state == CONNECTION_CLOSING)
-			c = connection_by_address(shard, listener, &received->from);
+			c = connection_by_address(shard, flow.listener, &received->from);
 		take_datagram(shard, &flow, c, datagram, received->tos);
 		offset += datagram.size;
 	} while (offset < received->data.size);

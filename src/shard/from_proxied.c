@@ -54,20 +54,11 @@ static void take_datagram(struct shard *shard, const struct flow *came, struct b
 
 void shard_from_proxied(struct shard *shard, const struct received *received)
 {
-	unsigned listener = tag_listener(received->tag), family = received->tag & 1;
-	struct traffic_counters *traffic = &shard->counters->listeners[listener];
-	counter_add(&traffic->rx_packets, received_segments(received));
-	counter_add(&traffic->rx_bytes, received->data.size);
-	if (!shard_trusts_proxy(&shard->streams.config->listeners[listener], &received->from)) {
+	struct flow flow = flow_arrived(shard, received, TRANSPORT_UDP);
+	if (!shard_trusts_proxy(&shard->streams.config->listeners[flow.listener], &received->from)) {
 		counter_add(&shard->counters->streams.refused[REFUSED_UNTRUSTED], 1);
 		return;
 	}
-	struct flow flow = {
-		.client = received->from,
-		.local = addr_with_port(received->to, shard->listeners[listener][family].port),
-		.listener = (uint16_t)listener,
-		.transport = TRANSPORT_UDP,
-	};
 	size_t offset = 0;
 	do {
 		struct bytes datagram = received_segment(received, offset);

@@ -356,3 +356,11 @@ void handshake_resend(struct shard *shard, struct connection *c)
 	else
 		watch_flight(shard, c);
 }
+
+void handshake_repeated(struct shard *shard, struct connection *c, struct bytes datagram)
+{
+	struct destination to = {shard, c};
+	struct tls_sink sink = sink_of(&to);
+	if (c->session != NULL)
+		tls_session_resend(c->session, datagram, &sink);
+}

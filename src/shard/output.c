@@ -184,20 +184,17 @@ static __attribute__((cold, noinline)) void give_up(struct shard *shard, struct 
 		connection_end(shard, c, END_ANSWERS);
 }
 
-void output_append(struct shard *shard, struct connection *c, const struct departure *departure, struct bytes payload)
+void output_append(struct shard *shard, struct connection *c, const struct departure *departure, const uint8_t *payload)
 {
 	struct output *o = &c->output;
-	size_t size = (size_t)departure->header_size + payload.size + departure->padding;
+	size_t size = (size_t)departure->header_size + departure->payload.size + departure->padding;
 	size_t room = room_for(c, size);
 	if (!ensure_buffer(shard, c) || (o->end + room > OUTPUT_END && !make_room(shard, c, room))) {
 		give_up(shard, c, departure);
 		return;
 	}
 	uint8_t *at = memory_of(shard, o) + o->end, *plain = at + c->records.head_size;
-	if (departure->header_size > 0)
-		memcpy(plain, departure->header, departure->header_size);
-	memcpy(plain + departure->header_size, payload.data, payload.size);
-	memset(plain + departure->header_size + payload.size, 0, departure->padding);
+	write_packet(plain, departure, payload);
 	if (c->records.write != NULL && size > RECORD_PLAIN_MAX)
 		cut_long_frame(c, at, size);
 	else if (c->records.write != NULL)

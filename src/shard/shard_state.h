@@ -128,6 +128,31 @@ static inline struct bytes received_segment(const struct received *received, siz
 	return bytes_of(received->data.data + offset, left < received->segment_size ? left : received->segment_size);
 }
 
+/* A datagram or aggregate at a listener's socket: counted, and whose it is as its packets have it. */
+static inline struct flow flow_arrived(struct shard *shard, const struct received *received, enum transport transport)
+{
+	unsigned listener = tag_listener(received->tag), family = received->tag & 1;
+	struct traffic_counters *traffic = &shard->counters->listeners[listener];
+	counter_add(&traffic->rx_packets, received_segments(received));
+	counter_add(&traffic->rx_bytes, received->data.size);
+	return (struct flow){
+		.client = received->from,
+		.local = addr_with_port(received->to, shard->listeners[listener][family].port),
+		.listener = (uint16_t)listener,
+		.transport = (uint16_t)transport,
+	};
+}
+
+/* A departure's header, payload and padding, back to back; `payload` is the one of its packets that is meant. */
+static inline void write_packet(uint8_t *to, const struct departure *departure, const uint8_t *payload)
+{
+	/* An answer has no header. */
+	if (departure->header_size > 0)
+		memcpy(to, departure->header, departure->header_size);
+	memcpy(to + departure->header_size, payload, departure->payload.size);
+	memset(to + departure->header_size + departure->payload.size, 0, departure->padding);
+}
+
 /* Room for `size` bytes that a departure may point to; what was there before leaves if need be. */
 static inline uint8_t *shard_arena(struct shard *shard, size_t size)
 {

@@ -6,14 +6,6 @@
  */
 #include "shard_state.h"
 
-/* Header, payload and padding, back to back. */
-static void write_message(uint8_t *to, const struct departure *departure, const uint8_t *payload)
-{
-	memcpy(to, departure->header, departure->header_size);
-	memcpy(to + departure->header_size, payload, departure->payload.size);
-	memset(to + departure->header_size + departure->payload.size, 0, departure->padding);
-}
-
 /* RFC 7350: one message, one record, one datagram. */
 static void to_association(struct shard *shard, struct connection *c, struct departure *departure)
 {
@@ -22,11 +14,7 @@ static void to_association(struct shard *shard, struct connection *c, struct dep
 	for (unsigned n = 0; n <= departure->repeats; n++) {
 		uint8_t *memory = shard_arena(shard, records->head_size + size + records->tail_size);
 		uint8_t *plain = memory + records->head_size;
-		/* A reply has no header. */
-		if (departure->header_size == 0)
-			memcpy(plain, departure->payload.data, size);
-		else
-			write_message(plain, departure, departure->payload.data + (size_t)n * departure->stride);
+		write_packet(plain, departure, departure->payload.data + (size_t)n * departure->stride);
 		size_t sealed = size <= RECORD_PLAIN_MAX ? record_seal(records, plain, size) : 0;
 		if (sealed == 0) {
 			if (size <= RECORD_PLAIN_MAX)
@@ -43,7 +31,7 @@ static void to_stream(struct shard *shard, struct connection *c, const struct de
 {
 	for (unsigned n = 0; n <= departure->repeats && c->state == CONNECTION_OPEN; n++) {
 		const uint8_t *payload = departure->payload.data + (size_t)n * departure->stride;
-		output_append(shard, c, departure, bytes_of(payload, departure->payload.size));
+		output_append(shard, c, departure, payload);
 	}
 }
 
