@@ -27,7 +27,6 @@ enum tls_failure {
 	TLS_FAIL_MALFORMED, /* a message that breaks the protocol, a bad MAC, an oversized record */
 	TLS_FAIL_INTERNAL,  /* no memory, or libssl at fault */
 	TLS_FAIL_TIMEOUT,   /* DTLS: no answer to our last flight. TLS: the caller's to say */
-	TLS_FAIL_REFUSED,   /* not the session's own: too many handshakes under way */
 	TLS_FAILURES
 };
 const char *tls_failure_name(enum tls_failure failure); /* "version": a metric's label */

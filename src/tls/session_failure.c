@@ -15,7 +15,6 @@ const char *tls_failure_name(enum tls_failure failure)
 		[TLS_FAIL_MALFORMED] = "malformed",
 		[TLS_FAIL_INTERNAL] = "internal",
 		[TLS_FAIL_TIMEOUT] = "timeout",
-		[TLS_FAIL_REFUSED] = "refused",
 	};
 	return names[failure];
 }
