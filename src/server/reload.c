@@ -121,25 +121,30 @@ static void take_up_or_not(struct server *server, struct config *merged, struct 
 	log_info(LOG_CONFIG, "configuration taken up (%s)%s", cause, revoke ? "; what it no longer allows is cut" : "");
 }
 
-void server_reload(struct server *server, const char *cause)
+void server_offer(struct server *server, struct config *incoming, struct config_problems *problems, const char *cause)
 {
-	struct config_problems problems = {0};
-	struct config *incoming = options_load(server->options, server->world, &problems);
 	if (incoming == NULL) {
-		log_problems(&problems);
+		log_problems(problems);
 		refuse(server, cause);
 		return;
 	}
 	struct reload_diff diff = {0};
 	struct config *merged = reload_diff(server->config, incoming, server->allocations_capacity, &diff);
 	struct turn_config *turn = merged == NULL ? NULL : server_turn_config(server, merged);
-	struct stream_config *streams = turn == NULL ? NULL : server_stream_config(server, merged, server->config, &problems);
+	struct stream_config *streams = turn == NULL ? NULL : server_stream_config(server, merged, server->config, problems);
 	if (streams == NULL) {
-		log_problems(&problems);
+		log_problems(problems);
 		config_free(merged);
 		refuse(server, turn == NULL ? "no memory" : cause);
 	} else {
-		take_up_or_not(server, merged, turn, streams, &problems, &diff, cause);
+		take_up_or_not(server, merged, turn, streams, problems, &diff, cause);
 	}
 	turn_config_unref(turn);
+}
+
+void server_reload(struct server *server, const char *cause)
+{
+	struct config_problems problems = {0};
+	struct config *incoming = options_load(server->options, server->world, &problems);
+	server_offer(server, incoming, &problems, cause);
 }

@@ -44,7 +44,10 @@ struct server {
  * line. On failure nothing stays open. */
 int listeners_open(struct server *server, struct shard_params params[]);
 
-/* reload.c: loads what the options name again; a bad one leaves everything as it was. */
+/* reload.c: takes up a configuration that was just loaded, wherever it came from. NULL, or one that cannot be used, leaves everything as
+ * it was; what is wrong is logged with `problems`. Takes over `incoming`. */
+void server_offer(struct server *server, struct config *incoming, struct config_problems *problems, const char *cause);
+/* Likewise, with what the options name. */
 void server_reload(struct server *server, const char *cause);
 /* Limits that take effect on the next Allocate. */
 void server_set_quota(struct server *server, const struct config *config);
