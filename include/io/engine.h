@@ -80,6 +80,8 @@ const char *engine_name(enum engine_kind kind); /* "io_uring", "epoll", "auto" *
  * socket is ever reported under it. -ENOSPC: sockets_max. */
 int engine_add(struct engine *engine, int fd, enum socket_kind kind, uint64_t tag, uint32_t *ret_socket)
 	__attribute__((warn_unused_result));
+/* What arrives at the socket from the next turn on bears this tag. */
+void engine_retag(struct engine *engine, uint32_t socket, uint64_t tag);
 /* Stops and closes. What was appended to leave from it still leaves. */
 void engine_remove(struct engine *engine, uint32_t socket);
 /* Stops, and gives the descriptor back: it is the caller's. */

@@ -110,13 +110,16 @@ _Static_assert(sizeof(struct config_prefix) == sizeof(struct addr) + sizeof(uint
 struct config_listener {
 	char name[CONFIG_NAME_SIZE];
 	uint16_t document_index; /* listeners[N] in the document */
+	uint8_t slot;            /* its number in the shards; as loaded, N. A reload gives it that of the sockets it goes on with */
+	uint32_t sharers;        /* the slots of retiring listeners whose clients still come to its sockets */
+	bool waits[RELAY_FAMILIES]; /* no socket yet: one that retires is in the way */
 	enum config_protocol protocol;
 	uint16_t port;
 	char public_address[CONFIG_HOST_SIZE]; /* what clients should dial; for information */
 	uint16_t public_port;                  /* 0: none named */
 
 	bool bind_given; /* false: the wildcard of every family that the machine has; a family that fails may be left out */
-	struct addr bind[RELAY_FAMILIES]; /* where its sockets bind, port included; ADDR_NONE: no socket of this family */
+	struct addr bind[RELAY_FAMILIES]; /* where its sockets bind, port included; ADDR_NONE: no socket of this family (any more) */
 
 	/* As written: ADDR_NONE where nothing was. */
 	struct addr address; /* stunnerd's: the relay address */
@@ -151,6 +154,17 @@ static inline bool config_listener_is_secure(const struct config_listener *liste
 	return listener->protocol == PROTOCOL_TLS || listener->protocol == PROTOCOL_DTLS;
 }
 
+static inline bool config_ip_overlaps(const struct addr *a, const struct addr *b)
+{
+	return a->family != ADDR_NONE && a->family == b->family && (addr_is_any(a) || addr_is_any(b) || addr_ip_equal(a, b));
+}
+/* They cannot both be open. Ports of UDP and of TCP are two worlds. */
+static inline bool config_sockets_collide(const struct config_listener *a, const struct config_listener *b, int family)
+{
+	return config_listener_is_stream(a) == config_listener_is_stream(b) && a->port == b->port &&
+	       config_ip_overlaps(&a->bind[family], &b->bind[family]);
+}
+
 struct config_endpoint {
 	struct addr ip; /* port 0 */
 	uint8_t bits;
@@ -169,11 +183,15 @@ struct config {
 	bool revoke; /* this change cuts at once what it no longer allows */
 	struct config_admin admin;
 	struct config_auth auth;
+	/* Behind its own, `retiring_count` of those that a reload has removed or replaced and that still have clients. */
 	struct config_listener listeners[LIMIT_LISTENERS];
-	size_t listener_count; /* at least 1 */
+	size_t listener_count, retiring_count;
 	struct config_cluster *clusters;
 	size_t cluster_count;
 };
+
+/* A retiring listener whose name another one has now. */
+bool config_listener_is_replaced(const struct config *config, const struct config_listener *retiring);
 
 /*
  * The loaders. NULL when there is an error among *problems; warnings may be there on success too. `problems` is added to, and

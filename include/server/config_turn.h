@@ -8,7 +8,7 @@
 #include "server/config.h"
 
 /*
- * With one reference; NULL: no memory. Listener N of the result is listener N of `config`. Each policy refuses the server's own
+ * With one reference; NULL: no memory. A listener of `config` is listener number `slot` of the result. Each policy refuses the server's own
  * listeners and HTTP ports on each of the machine's addresses (asked of `world` now) and on the advertised ones.
  */
 struct turn_config *config_turn_create(

@@ -40,6 +40,9 @@ struct machine_budget {
 	uint32_t stream_buffers; /* of each shard */
 };
 
+/* Threads that relay, where nobody says how many: one a processor, fewer where memory is tight. At least 1. */
+unsigned machine_shards(const struct machine *machine);
+
 /* How much this machine can hold: allocations and connections take descriptors, kernel sockets and our own state. Without
  * connections, all of it is for allocations. */
 void machine_plan(const struct machine *machine, const struct machine_wish *wish, struct machine_budget *ret_budget);

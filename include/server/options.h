@@ -21,6 +21,7 @@ struct options {
 
 	const char *file; /* NULL: none. As all strings here: inside argv */
 	const char *uri;  /* NULL: none. At most one of the two */
+	bool awaits;      /* the configuration comes while the relay runs: see server_run */
 
 	/* These win over the configuration. */
 	const char *loglevel; /* NULL: not given. -v is "all:DEBUG" */

@@ -10,7 +10,10 @@
 #include "server/config.h"
 #include "server/options.h"
 
-/* Runs until the relay ends. Takes the configuration over. The exit status: 0, or 1 after one line on what went wrong. */
+/*
+ * Runs until the relay ends. Takes the configuration over. NULL (options->awaits): it comes later, by server_offer; until then the
+ * process is alive but not ready. The exit status: 0, or 1 after one line on what went wrong.
+ */
 int server_run(struct config *config, const struct options *options);
 
 #endif

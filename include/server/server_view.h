@@ -9,6 +9,7 @@
 
 #include "server/cluster_registry.h"
 #include "server/config.h"
+#include "server/listener_accounts.h"
 #include "shard/shard.h"
 
 struct server_view {
@@ -19,6 +20,7 @@ struct server_view {
 	const struct config *config;         /* the running one */
 	const struct stream_config *streams; /* what was made of it */
 	const struct cluster_registry *registry;
+	const struct listener_accounts *accounts;
 
 	enum engine_kind engine;   /* never ENGINE_AUTO */
 	const char *engine_reason; /* one line, the same for the life of the process */
@@ -34,14 +36,19 @@ struct server_view {
 	uint64_t last_reload_wall_s; /* of the last one that succeeded, or of the start; since 1970 */
 };
 
+/* Listener `index`, retiring ones counted, has the name (and the protocol) of one before it: they are shown together. */
+bool server_view_named_before(const struct server_view *view, size_t index, bool of_protocol);
+
 struct event_base;
 struct server_ops;
 
+/* Nothing is open yet. The view is borrowed. NULL: no memory. */
+struct server_ops *server_ops_create(struct event_base *base, struct server_view *view);
 /*
- * Opens what the configuration's admin.metrics_endpoint and admin.healthcheck_endpoint ask for. The view is borrowed. NULL after a
- * log line.
+ * Opens what these settings' metrics_endpoint and healthcheck_endpoint ask for, and then closes what was open elsewhere; an endpoint
+ * that stays where it is is not touched. False after a log line: all is as it was. Not from an HTTP handler.
  */
-struct server_ops *server_ops_start(struct event_base *base, struct server_view *view);
-void server_ops_stop(struct server_ops *ops); /* NULL is fine */
+bool server_ops_move(struct server_ops *ops, const struct config_admin *admin);
+void server_ops_free(struct server_ops *ops); /* NULL is fine */
 
 #endif

@@ -12,13 +12,13 @@
 
 #include <pthread.h>
 
-#include "shard/stream_config.h"
 #include "turn/turn.h"
 
 enum { MAILBOX_SIZE = 256, MAILBOX_ANSWERS = 64 };
 
 enum message_kind {
-	MESSAGE_CONFIGURE,   /* from the server: a new snapshot; the message carries a reference */
+	MESSAGE_ORDER,       /* from the server: a new configuration, and sockets for its listeners; the shard's from now on */
+	MESSAGE_CLOSE,       /* from the server: a listener has retired */
 	MESSAGE_DRAIN,       /* from the server */
 	MESSAGE_STOP,        /* from the server */
 	MESSAGE_FIND,        /* from the server: fill an allocation query, then post its semaphore */
@@ -28,15 +28,13 @@ enum message_kind {
 };
 
 struct allocation_query; /* src/shard/query.h */
+struct shard_order;      /* shard/shard.h */
 
 struct message {
 	enum message_kind kind;
 	union {
-		struct {
-			struct turn_config *config;
-			struct stream_config *streams;
-			bool revoke;
-		} configure;
+		struct shard_order *order;
+		uint8_t listener; /* MESSAGE_CLOSE */
 		struct allocation_query *find;
 		struct {
 			uint8_t from;           /* the claiming shard */

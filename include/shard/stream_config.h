@@ -25,11 +25,15 @@ struct stream_listener {
 	bool proxy;                       /* clients come through a proxy that sends the PROXY protocol's header */
 	struct prefix_set *proxy_trusted; /* … from these addresses; owned. Others are refused */
 	struct tls_context *tls;          /* TLS and DTLS; a reference is owned */
+	bool retiring;                    /* no new connections: those it has go on */
+	uint32_t sharers; /* a bit for each retiring listener whose clients still come to the sockets of this one (UDP, DTLS) */
 };
+_Static_assert(LIMIT_LISTENERS <= 32, "a bit for each");
 
 struct stream_config {
 	uint32_t references; /* atomic */
 	struct stream_limits limits;
+	uint32_t connections_max; /* in one shard; 0: what the shard has room for */
 	struct stream_listener listeners[LIMIT_LISTENERS];
 };
 

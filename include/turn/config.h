@@ -40,6 +40,7 @@ struct turn_listener {
 	struct peer_policy *policy;
 	struct relay_address relay[RELAY_FAMILIES];
 	uint16_t port_min, port_max; /* relay ports, inclusive */
+	bool retiring;               /* no new allocations: those it has go on. Without a policy they reach nobody new */
 };
 
 struct turn_config {

@@ -16,9 +16,11 @@ struct quota;
 struct quota *quota_create(uint32_t capacity);
 void quota_free(struct quota *quota);
 
+/* How many there can be from now on, clipped to what quota_create was given. Before the limits below. */
+void quota_set_capacity(struct quota *quota, uint32_t capacity);
 /* 0: no limit per user. Live allocations are never cut by a lower limit. */
 void quota_set_user_max(struct quota *quota, uint32_t user_max);
-/* What the operator allows all users together, clipped to what quota_create was given; 0: no more than that. */
+/* What the operator allows all users together, clipped to the capacity; 0: no more than that. */
 void quota_set_total_max(struct quota *quota, uint32_t total_max);
 
 /* The first two are limits that somebody set (486), the third is what the machine can hold (508). */

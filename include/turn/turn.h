@@ -164,9 +164,10 @@ bool turn_expire(struct turn *t, const struct moment *now, struct turn_out *out)
 uint64_t turn_deadline_ns(const struct turn *t);
 
 /*
- * A new configuration. Live allocations go on with the key they were made with; permissions with the policy they were granted
- * under. With `revoke`, allocations whose credentials no longer hold (after a change of the realm: all) and permissions that the
- * routes no longer allow end at the next turn_expire, and what stays is held to the new routes.
+ * A new configuration. Live allocations go on with the key they were made with, and with the realm that it embeds; permissions with
+ * the policy they were granted under. With `revoke`, allocations whose credentials no longer hold (after a change of the realm: all),
+ * allocations of a retiring listener without a policy, and permissions that the routes no longer allow end at the next turn_expire,
+ * and what stays is held to the new routes.
  */
 void turn_configure(struct turn *t, struct turn_config *config, bool revoke, const struct moment *now);
 
@@ -201,6 +202,7 @@ struct turn_counters {
 	counter errors[16];             /* answers by error code, indexed as turn_error_codes */
 	counter allocations;            /* gauge: live ones */
 	counter allocations_total;
+	counter listener_allocations[LIMIT_LISTENERS]; /* gauges: live ones, and those whose sockets are being opened */
 	counter permissions, channels, reservations; /* gauges */
 	counter allocations_refused_capacity;        /* 508 because a bound of this machine was reached */
 	counter allocations_expired;                 /* ended by time and not by Refresh */

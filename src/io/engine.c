@@ -95,6 +95,12 @@ int engine_add(struct engine *engine, int fd, enum socket_kind kind, uint64_t ta
 	return 0;
 }
 
+void engine_retag(struct engine *engine, uint32_t socket, uint64_t tag)
+{
+	assert(engine_socket(engine, socket)->state == SOCKET_OPEN);
+	engine_socket(engine, socket)->tag = tag;
+}
+
 void engine_remove(struct engine *engine, uint32_t socket)
 {
 	struct engine_socket *s = engine_socket(engine, socket);

@@ -39,11 +39,19 @@ void config_free(struct config *config)
 		return;
 	for (size_t i = 0; i < config->cluster_count; i++)
 		free(config->clusters[i].endpoints);
-	for (size_t i = 0; i < config->listener_count; i++)
+	for (size_t i = 0; i < config->listener_count + config->retiring_count; i++)
 		config_listener_done(&config->listeners[i]);
 	free(config->clusters);
 	bytes_wipe(config, sizeof *config);
 	free(config);
+}
+
+bool config_listener_is_replaced(const struct config *config, const struct config_listener *retiring)
+{
+	for (size_t i = 0; i < config->listener_count; i++)
+		if (strcmp(config->listeners[i].name, retiring->name) == 0)
+			return true;
+	return false;
 }
 
 /* Replaces the variables in every string below `value`, but for `spared` and what is below it. False: no memory. */

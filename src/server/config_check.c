@@ -60,24 +60,17 @@ static void check_credentials(const struct config_auth *auth, struct config_prob
 		config_error(problems, "auth.realm", "is empty: use 1 to %d bytes", REALM_SIZE_MAX);
 }
 
-static bool ip_overlaps(const struct addr *a, const struct addr *b)
-{
-	return a->family != ADDR_NONE && a->family == b->family && (addr_is_any(a) || addr_is_any(b) || addr_ip_equal(a, b));
-}
-
-/* Ports of UDP and of TCP are two worlds. */
 static bool sockets_collide(const struct config_listener *a, const struct config_listener *b)
 {
-	return a->port == b->port && config_listener_is_stream(a) == config_listener_is_stream(b) &&
-	       (ip_overlaps(&a->bind[RELAY_IPV4], &b->bind[RELAY_IPV4]) || ip_overlaps(&a->bind[RELAY_IPV6], &b->bind[RELAY_IPV6]));
+	return config_sockets_collide(a, b, RELAY_IPV4) || config_sockets_collide(a, b, RELAY_IPV6);
 }
 
 static void check_against_http(
 	const struct config_listener *listener, const struct config_http *http, const char *name, struct config_problems *problems)
 {
 	char path[64];
-	bool same_ip = http->ip.family == ADDR_NONE || ip_overlaps(&http->ip, &listener->bind[RELAY_IPV4]) ||
-		       ip_overlaps(&http->ip, &listener->bind[RELAY_IPV6]);
+	bool same_ip = http->ip.family == ADDR_NONE || config_ip_overlaps(&http->ip, &listener->bind[RELAY_IPV4]) ||
+		       config_ip_overlaps(&http->ip, &listener->bind[RELAY_IPV6]);
 	if (!http->enabled || !config_listener_is_stream(listener) || http->port != listener->port || !same_ip)
 		return;
 	snprintf(path, sizeof path, "listeners[%u].port", listener->document_index);
@@ -88,6 +81,7 @@ static void check_listeners(struct config *config, const struct config_world *wo
 {
 	for (size_t i = 0; i < config->listener_count; i++) {
 		struct config_listener *listener = &config->listeners[i];
+		listener->slot = (uint8_t)i;
 		config_listener_complete(listener, world, problems);
 		config_listener_check_streams(listener, config->dialect, problems);
 		check_against_http(listener, &config->admin.metrics, "metrics_endpoint", problems);
@@ -104,13 +98,25 @@ static void check_listeners(struct config *config, const struct config_world *wo
 	}
 }
 
+/* A controller that has lost its last listener says so to its data plane. */
+static void check_number(const struct config *config, struct config_problems *problems)
+{
+	if (config->listener_count > 0)
+		return;
+	if (config->dialect == CONFIG_V1)
+		config_warning(problems, "listeners", "there is none: nobody is served");
+	else
+		config_error(problems, "listeners", "there is none: add one, such as {\"name\": \"udp\", \"port\": %d}",
+			CONFIG_PORT_DEFAULT);
+}
+
 static void check_admin(const struct config_admin *admin, struct config_problems *problems)
 {
 	if (admin->lifetime_default_s > admin->lifetime_max_s)
 		config_error(problems, "admin.limits.lifetime_default", "%u is above lifetime_max, %u: use at most that",
 			admin->lifetime_default_s, admin->lifetime_max_s);
 	const struct config_http *a = &admin->metrics, *b = &admin->health;
-	bool same_ip = a->ip.family == ADDR_NONE || b->ip.family == ADDR_NONE || ip_overlaps(&a->ip, &b->ip);
+	bool same_ip = a->ip.family == ADDR_NONE || b->ip.family == ADDR_NONE || config_ip_overlaps(&a->ip, &b->ip);
 	if (a->enabled && b->enabled && a->port == b->port && same_ip)
 		config_error(problems, "admin.metrics_endpoint", "port %u is the healthcheck_endpoint's too: give each its own",
 			a->port);
@@ -128,9 +134,7 @@ struct config *config_check(
 		check_admin(&config->admin, problems);
 		check_credentials(&config->auth, problems);
 		check_listeners(config, world, problems);
-		if (config->listener_count == 0)
-			config_error(problems, "listeners", "there is none: add one, such as {\"name\": \"udp\", \"port\": %d}",
-				CONFIG_PORT_DEFAULT);
+		check_number(config, problems);
 	}
 	if (problems->errors == errors_before)
 		return config;

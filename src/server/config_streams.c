@@ -13,7 +13,7 @@ enum { SELF_SIGNED_DAYS = 365 };
 struct config_streams_needs config_streams_needs(const struct config *config)
 {
 	struct config_streams_needs needs = {0};
-	for (size_t i = 0; i < config->listener_count; i++) {
+	for (size_t i = 0; i < config->listener_count + config->retiring_count; i++) {
 		needs.connections |= config_listener_connects(&config->listeners[i]);
 		needs.handshakes |= config_listener_is_secure(&config->listeners[i]);
 		needs.sockets |= config_listener_is_stream(&config->listeners[i]);
@@ -103,22 +103,25 @@ static struct tls_context *make_self_signed(
 	return context;
 }
 
-/* The context that listener N has already, if nothing changed for it. */
-static struct tls_context *running_context(const struct config_streams_params *params, size_t n)
+/* One that was made of the same certificates. Those that were made up here are the slot's own. */
+static struct tls_context *running_context(const struct config_streams_params *params, const struct config_listener *new)
 {
-	if (params->running == NULL || n >= params->running->listener_count)
-		return NULL;
-	const struct config_listener *old = &params->running->listeners[n], *new = &params->config->listeners[n];
-	bool same = old->protocol == new->protocol &&config_identities_equal(old->identities, new->identities);
-	struct tls_context *context = params->running_streams->listeners[n].tls;
-	return same && context != NULL ? tls_context_ref(context) : NULL;
+	const struct config *running = params->running;
+	for (size_t i = 0; running != NULL && i < running->listener_count + running->retiring_count; i++) {
+		const struct config_listener *old = &running->listeners[i];
+		struct tls_context *context = params->running_streams->listeners[old->slot].tls;
+		bool same = old->protocol == new->protocol &&config_identities_equal(old->identities, new->identities);
+		if (context != NULL && same && (new->identities != NULL || old->slot == new->slot))
+			return tls_context_ref(context);
+	}
+	return NULL;
 }
 
-static struct tls_context *context_of(const struct config_streams_params *params, size_t n, struct config_problems *problems)
+static struct tls_context *context_of(
+	const struct config_streams_params *params, const struct config_listener *listener, struct config_problems *problems)
 {
-	const struct config_listener *listener = &params->config->listeners[n];
 	struct tls_identity_pem pems[TLS_IDENTITIES_MAX];
-	struct tls_context *running = running_context(params, n);
+	struct tls_context *running = running_context(params, listener);
 	if (running != NULL)
 		return running;
 	if (listener->identities == NULL)
@@ -151,13 +154,15 @@ static bool fill_listener(
 	const struct config_listener *listener = &params->config->listeners[n];
 	out->transport = transport_of(listener->protocol);
 	out->proxy = listener->proxy_protocol;
+	out->retiring = n >= params->config->listener_count;
+	out->sharers = listener->sharers;
 	if (out->proxy && !trust_proxies(listener, out)) {
 		config_error(problems, "", "out of memory");
 		return false;
 	}
 	if (!config_listener_is_secure(listener))
 		return true;
-	out->tls = context_of(params, n, problems);
+	out->tls = context_of(params, listener, problems);
 	return out->tls != NULL;
 }
 
@@ -169,11 +174,14 @@ struct stream_config *config_streams_create(const struct config_streams_params *
 		return NULL;
 	}
 	streams->limits = params->config->admin.streams;
+	streams->connections_max = params->connections_max;
 	if (streams->limits.handshakes > params->handshakes_max)
 		streams->limits.handshakes = params->handshakes_max;
 	bool complete = true;
-	for (size_t i = 0; i < params->config->listener_count; i++)
-		complete = fill_listener(params, i, &streams->listeners[i], problems) && complete;
+	for (size_t i = 0; i < params->config->listener_count + params->config->retiring_count; i++) {
+		struct stream_listener *out = &streams->listeners[params->config->listeners[i].slot];
+		complete = fill_listener(params, i, out, problems) && complete;
+	}
 	if (complete)
 		return streams;
 	stream_config_unref(streams);

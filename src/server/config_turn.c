@@ -67,7 +67,7 @@ static int refuse_own(struct peer_policy *policy, const struct config *config, c
 	int error = refuse_http(policy, &config->admin.metrics);
 	if (error == 0)
 		error = refuse_http(policy, &config->admin.health);
-	for (size_t i = 0; i < config->listener_count && error == 0; i++)
+	for (size_t i = 0; i < config->listener_count + config->retiring_count && error == 0; i++)
 		error = refuse_listener(policy, &config->listeners[i]);
 	for (size_t i = 0; i < own_count && error == 0; i++)
 		error = peer_policy_own_ip(policy, &own_ips[i]);
@@ -101,9 +101,15 @@ struct turn_config *config_turn_create(
 	turn->lifetime_max_s = config->admin.lifetime_max_s;
 	turn->unauth = config->admin.unauth;
 	turn->alternate_server = config->admin.alternate_server;
-	for (size_t i = 0; i < config->listener_count; i++) {
+	for (size_t i = 0; i < config->listener_count + config->retiring_count; i++) {
 		const struct config_listener *listener = &config->listeners[i];
-		struct turn_listener *out = &turn->listeners[turn->listener_count++];
+		struct turn_listener *out = &turn->listeners[listener->slot];
+		if (listener->slot >= turn->listener_count)
+			turn->listener_count = (uint16_t)(listener->slot + 1);
+		out->retiring = i >= config->listener_count;
+		/* A removed one leads nowhere any more. */
+		if (out->retiring && !config_listener_is_replaced(config, listener))
+			continue;
 		memcpy(out->relay, listener->relay, sizeof out->relay);
 		out->port_min = listener->port_min;
 		out->port_max = listener->port_max;

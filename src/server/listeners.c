@@ -11,15 +11,6 @@
 #include "io/udp_socket.h"
 #include "server_state.h"
 
-static void close_all(struct shard_params params[], unsigned shard_count)
-{
-	for (unsigned shard = 0; shard < shard_count; shard++)
-		for (unsigned listener = 0; listener < LIMIT_LISTENERS; listener++)
-			for (unsigned family = 0; family < RELAY_FAMILIES; family++)
-				if (params[shard].listeners[listener][family] >= 0)
-					close(params[shard].listeners[listener][family]);
-}
-
 static const char *advice(int error)
 {
 	switch (error) {
@@ -49,79 +40,146 @@ static void warn_if_clipped(const struct config *config, int granted)
 		granted, config->admin.listener_receive_buffer);
 }
 
-enum { BIND_TRIES = 20, BIND_PAUSE_MS = 50 };
-
-static int open_once(struct server *server, const struct config_listener *listener, const struct addr *bind, int fds[])
+static int open_once(const struct server *server, const struct config *config, const struct config_listener *listener,
+	const struct addr *bind, int fds[])
 {
 	if (config_listener_is_stream(listener)) {
 		struct tcp_socket_options options = {0};
 		return tcp_socket_listen_group(bind, &options, server->shard_count, fds);
 	}
 	struct udp_socket_options options = {
-		.receive_buffer = (int)server->config->admin.listener_receive_buffer,
-		.send_buffer = (int)server->config->admin.listener_receive_buffer,
+		.receive_buffer = (int)config->admin.listener_receive_buffer,
+		.send_buffer = (int)config->admin.listener_receive_buffer,
 		.reuse_port = true,
 		.listener = true,
 	};
 	int granted = 0;
 	int result = udp_socket_open_group(bind, &options, server->shard_count, fds, &granted);
 	if (result == 0)
-		warn_if_clipped(server->config, granted);
+		warn_if_clipped(config, granted);
 	return result;
 }
 
-/* A process that used io_uring and has just ended may hold its port for some 100 ms more, until the kernel has torn its ring
- * down. */
-static int open_group(struct server *server, const struct config_listener *listener, const struct addr *bind, int fds[])
+enum { BIND_TRIES = 20, BIND_PAUSE_MS = 50 };
+
+/* A process that used io_uring and has just ended may hold its port for some 100 ms more, until the kernel has torn its ring down; and
+ * a listener of our own that has just retired until its shards have closed it. */
+static int open_group(const struct server *server, const struct config *config, const struct config_listener *listener,
+	const struct addr *bind, int fds[])
 {
-	int result = open_once(server, listener, bind, fds);
+	int result = open_once(server, config, listener, bind, fds);
 	for (unsigned try = 1; result == -EADDRINUSE && try < BIND_TRIES; try++) {
 		usleep(BIND_PAUSE_MS * 1000);
-		result = open_once(server, listener, bind, fds);
+		result = open_once(server, config, listener, bind, fds);
 	}
 	return result;
+}
+
+static void put_sockets(const struct server *server, const struct config_listener *listener, unsigned family, unsigned at,
+	const int fds[], struct server_orders *orders)
+{
+	char text[ADDR_TEXT_SIZE];
+	for (unsigned shard = 0; shard < server->shard_count; shard++) {
+		struct shard_listener *out = &orders->list[shard]->listeners[at];
+		out->fds[family] = fds[shard];
+		out->bound[family] = !addr_is_any(&listener->bind[family]);
+	}
+	log_info(LOG_IO, "listener %s: %s %s%s", listener->name, config_protocol_name(listener->protocol),
+		addr_format(&listener->bind[family], text), listener->proxy_protocol ? " behind proxies" : "");
 }
 
 /* One listener's sockets of one family. A family that the machine lacks may be missing when the bind address was not named. */
-static int open_family(struct server *server, struct shard_params params[], unsigned index, unsigned family)
+static bool open_family(const struct server *server, const struct config *config, const struct config_listener *listener,
+	unsigned family, unsigned at, struct server_orders *orders)
 {
-	const struct config_listener *listener = &server->config->listeners[index];
 	const struct addr *bind = &listener->bind[family];
-	if (bind->family == ADDR_NONE)
-		return 0;
 	int fds[SHARDS_MAX];
 	char text[ADDR_TEXT_SIZE];
-	const char *protocol = config_protocol_name(listener->protocol);
-	int result = open_group(server, listener, bind, fds);
+	int result = open_group(server, config, listener, bind, fds);
 	if ((result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL) && !listener->bind_given && family == RELAY_IPV6) {
 		log_info(LOG_IO, "listener %s: this machine has no IPv6, IPv4 only", listener->name);
-		return 0;
+		return true;
 	}
 	if (result < 0) {
-		log_error(LOG_IO, "listener %s: cannot open %s %s: %s: %s", listener->name, protocol, addr_format(bind, text),
-			strerror(-result), advice(result));
-		return -1;
+		log_error(LOG_IO, "listener %s: cannot open %s %s: %s: %s", listener->name,
+			config_protocol_name(listener->protocol), addr_format(bind, text), strerror(-result), advice(result));
+		return false;
 	}
-	for (unsigned shard = 0; shard < server->shard_count; shard++) {
-		params[shard].listeners[index][family] = fds[shard];
-		params[shard].listener_bound[index][family] = !addr_is_any(bind);
-	}
-	log_info(LOG_IO, "listener %s: %s %s%s", listener->name, protocol, addr_format(bind, text),
-		listener->proxy_protocol ? " behind proxies" : "");
-	return 0;
+	put_sockets(server, listener, family, at, fds, orders);
+	return true;
 }
 
-int listeners_open(struct server *server, struct shard_params params[])
+/* The next place in the orders, without sockets. */
+static unsigned add_listener(const struct server *server, uint8_t slot, struct server_orders *orders)
 {
+	unsigned at = orders->list[0]->listener_count;
+	for (unsigned shard = 0; shard < server->shard_count; shard++) {
+		struct shard_order *order = orders->list[shard];
+		order->listener_count++;
+		order->listeners[at] = (struct shard_listener){
+			.listener = slot, .from = {LISTENER_NONE, LISTENER_NONE}, .fds = {-1, -1}};
+	}
+	return at;
+}
+
+static void take_over(
+	const struct server *server, const struct config_listener *listener, unsigned family, unsigned at, uint8_t from,
+	struct server_orders *orders)
+{
+	char text[ADDR_TEXT_SIZE];
 	for (unsigned shard = 0; shard < server->shard_count; shard++)
-		memset(params[shard].listeners, -1, sizeof params[shard].listeners);
-	for (unsigned index = 0; index < server->config->listener_count; index++) {
+		orders->list[shard]->listeners[at].from[family] = from;
+	log_info(LOG_IO, "listener %s: %s %s%s, on the sockets that are open there", listener->name,
+		config_protocol_name(listener->protocol), addr_format(&listener->bind[family], text),
+		listener->proxy_protocol ? " behind proxies" : "");
+}
+
+bool listeners_open(
+	const struct server *server, const struct config *config, const struct listener_plan *plan, struct server_orders *orders)
+{
+	for (unsigned i = 0; i < plan->opening_count; i++) {
+		const struct listener_opening *opening = &plan->openings[i];
+		const struct config_listener *listener = &config->listeners[opening->index];
+		unsigned at = add_listener(server, listener->slot, orders);
 		for (unsigned family = 0; family < RELAY_FAMILIES; family++) {
-			if (open_family(server, params, index, family) < 0) {
-				close_all(params, server->shard_count);
-				return -1;
-			}
+			char text[ADDR_TEXT_SIZE];
+			if (opening->from[family] != LISTENER_NONE)
+				take_over(server, listener, family, at, opening->from[family], orders);
+			else if (listener->waits[family])
+				log_warn(LOG_IO,
+					"listener %s: %s waits until sockets in its way close: a listener that was removed or "
+					"replaced has them and still has clients",
+					listener->name, addr_format(&listener->bind[family], text));
+			else if (listener->bind[family].family != ADDR_NONE &&
+				 !open_family(server, config, listener, family, at, orders))
+				return false;
 		}
 	}
-	return 0;
+	return true;
+}
+
+static bool is_in_the_way(const struct server *server, const struct config_listener *listener, int family)
+{
+	const struct config *config = server->config;
+	for (size_t i = config->listener_count; i < config->listener_count + config->retiring_count; i++)
+		if (config_sockets_collide(&config->listeners[i], listener, family))
+			return true;
+	return server->closing != 0;
+}
+
+bool listeners_open_waiting(const struct server *server, struct config_listener *listener, struct server_orders *orders)
+{
+	unsigned at = add_listener(server, listener->slot, orders);
+	bool any = false;
+	for (int family = 0; family < RELAY_FAMILIES; family++) {
+		int fds[SHARDS_MAX];
+		if (!listener->waits[family] || is_in_the_way(server, listener, family))
+			continue;
+		if (open_once(server, server->config, listener, &listener->bind[family], fds) < 0)
+			continue;
+		put_sockets(server, listener, (unsigned)family, at, fds, orders);
+		listener->waits[family] = false;
+		any = true;
+	}
+	return any;
 }

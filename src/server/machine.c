@@ -299,6 +299,13 @@ void machine_plan(const struct machine *machine, const struct machine_wish *wish
 	*ret_budget = budget;
 }
 
+unsigned machine_shards(const struct machine *machine)
+{
+	uint64_t left = machine->memory_bytes > BYTES_FIXED ? machine->memory_bytes - BYTES_FIXED : 0;
+	uint64_t fit = left / BYTES_PER_SHARD;
+	return machine->processors < fit ? machine->processors : fit == 0 ? 1 : (unsigned)fit;
+}
+
 uint32_t machine_receive_buffers(const struct machine *machine, unsigned shards)
 {
 	uint32_t buffers = 1024;

@@ -37,6 +37,8 @@ int main(int argc, char **argv)
 	if (options.action == OPTIONS_LEAVE)
 		return options.status;
 
+	if (options.awaits && options.action == OPTIONS_RUN)
+		return server_run(NULL, &options);
 	struct config_problems problems = {0};
 	struct config *config = options_load(&options, config_world_system(), &problems);
 	if (config != NULL && options.action != OPTIONS_RUN && !streams_are_fine(config, &problems)) {

@@ -128,17 +128,25 @@ static const char *transport_name(uint16_t transport)
 	return transport < sizeof names / sizeof names[0] ? names[transport] : "";
 }
 
+static const char *listener_name(const struct server_view *view, unsigned slot)
+{
+	const struct config *config = view->config;
+	for (size_t i = 0; i < config->listener_count + config->retiring_count; i++)
+		if (config->listeners[i].slot == slot)
+			return config->listeners[i].name;
+	return "";
+}
+
 static void write_allocation(
 	struct json_writer *j, const struct server_view *view, unsigned shard, const struct allocation_info *info)
 {
-	uint16_t listener = info->flow.listener;
 	json_write_begin(j, NULL, '{');
 	json_write_text(j, "username", info->username);
 	write_addr(j, "client", &info->flow.client);
 	write_addr(j, "server", &info->flow.local);
 	write_addr(j, "relayed", &info->relayed);
 	json_write_text(j, "transport", transport_name(info->flow.transport));
-	json_write_text(j, "listener", listener < view->config->listener_count ? view->config->listeners[listener].name : "");
+	json_write_text(j, "listener", listener_name(view, info->flow.listener));
 	json_write_number(j, "shard", shard);
 	json_write_number(j, "age_s", info->age_s);
 	json_write_number(j, "lifetime_left_s", info->lifetime_left_s);

@@ -172,10 +172,13 @@ static void write_errors(const struct server_view *view, struct prometheus *p)
 struct direction {
 	const char *name;
 	size_t packets, bytes; /* in struct traffic_counters */
+	enum account_counter listener_packets, listener_bytes;
 };
 static const struct direction directions[] = {
-	{"rx", offsetof(struct traffic_counters, rx_packets), offsetof(struct traffic_counters, rx_bytes)},
-	{"tx", offsetof(struct traffic_counters, tx_packets), offsetof(struct traffic_counters, tx_bytes)},
+	{"rx", offsetof(struct traffic_counters, rx_packets), offsetof(struct traffic_counters, rx_bytes), ACCOUNT_RX_PACKETS,
+		ACCOUNT_RX_BYTES},
+	{"tx", offsetof(struct traffic_counters, tx_packets), offsetof(struct traffic_counters, tx_bytes), ACCOUNT_TX_PACKETS,
+		ACCOUNT_TX_BYTES},
 };
 
 static void write_traffic(const struct server_view *view, struct prometheus *p, const char *name, struct place traffic, bool bytes)
@@ -191,10 +194,17 @@ static void write_traffic(const struct server_view *view, struct prometheus *p, 
 
 static void write_listener_traffic(const struct server_view *view, struct prometheus *p, bool bytes)
 {
-	for (size_t i = 0; i < view->config->listener_count; i++) {
-		struct place place = IN_SHARD(listeners);
-		place.offset += i * sizeof(struct traffic_counters);
-		write_traffic(view, p, view->config->listeners[i].name, place, bytes);
+	const struct config *config = view->config;
+	for (size_t i = 0; i < config->listener_count + config->retiring_count; i++) {
+		const char *name = config->listeners[i].name;
+		if (server_view_named_before(view, i, false))
+			continue;
+		for (size_t d = 0; d < sizeof directions / sizeof directions[0]; d++) {
+			const struct direction *direction = &directions[d];
+			struct prometheus_label labels[] = {{"name", name}, {"direction", direction->name}};
+			enum account_counter which = bytes ? direction->listener_bytes : direction->listener_packets;
+			prometheus_value(p, labels, 2, listener_accounts_of_name(view->accounts, name, which));
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 /*
  * server_state - what the process holds, and the functions its files offer each other: server (start and end), listeners (sockets),
- * reload (a new configuration), watch (when there is one), drain (the way out).
+ * reload (a new configuration), retirement (of listeners), watch (when there is a new configuration), drain (the way out).
  */
 #ifndef UTURN_SRC_SERVER_SERVER_STATE_H
 #define UTURN_SRC_SERVER_SERVER_STATE_H
@@ -10,6 +10,7 @@
 #include "server/cluster_registry.h"
 #include "server/config_world.h"
 #include "server/machine.h"
+#include "server/reload_diff.h"
 #include "server/server.h"
 #include "server/server_view.h"
 #include "shard/shard.h"
@@ -17,17 +18,23 @@
 struct server {
 	const struct options *options;
 	const struct config_world *world;
-	struct config *config;
+	struct config *config; /* the running one; without listeners and endpoints before there was any */
+	bool awaits;           /* there was none yet but what the process itself made */
 	struct machine machine;
-	struct machine_budget budget;
+	struct machine_budget capacity; /* what the shards' tables were made for, whatever kind of listener comes */
+	struct machine_budget budget;   /* with the listeners that there are */
 	struct cluster_registry *registry;
 	struct shard_shared *shared;
 	struct shard *shards[SHARDS_MAX];
 	unsigned shard_count;
-	uint32_t allocations_capacity; /* what the shards' tables hold together */
-	struct tls_tickets *tickets;   /* as long as the process; NULL: no listener has handshakes */
+	uint64_t orders_given; /* to each shard; closings of listeners too */
+	uint32_t closing;      /* the slots of listeners that shards may not have closed yet */
+	struct listener_accounts accounts;
+	struct event *retirement;    /* a timer: running while listeners retire, close, or wait */
+	struct tls_tickets *tickets; /* as long as the process; NULL: no listener has had handshakes */
 	struct event *tickets_timer;
-	struct stream_config *streams; /* what the shards were given last */
+	struct turn_config *turn;      /* what the shards were given last, */
+	struct stream_config *streams; /* and for connections */
 	char engine_reason[ENGINE_REASON_SIZE];
 	int status; /* what the process ends with */
 
@@ -40,26 +47,39 @@ struct server {
 	uint64_t drain_deadline_ns; /* 0: none */
 };
 
-/* listeners.c: opens the sockets of all listeners, `shard_count` of each, into the parameters of the shards. 0, or -1 after a log
- * line. On failure nothing stays open. */
-int listeners_open(struct server *server, struct shard_params params[]);
+/* An order for each shard. */
+struct server_orders {
+	struct shard_order *list[SHARDS_MAX];
+};
 
-/* reload.c: takes up a configuration that was just loaded, wherever it came from. NULL, or one that cannot be used, leaves everything as
+/* listeners.c: opens what the plan for `config` asks for, one socket for each shard, into the orders. False after a log line; what
+ * was opened is in the orders. */
+bool listeners_open(
+	const struct server *server, const struct config *config, const struct listener_plan *plan, struct server_orders *orders);
+/* Tries again for a listener that waits, whose sockets are in nobody's way any more if this is true: it is in the orders. */
+bool listeners_open_waiting(const struct server *server, struct config_listener *listener, struct server_orders *orders);
+
+/* server.c: session tickets, once a listener has handshakes. False: no memory. */
+bool server_open_tickets(struct server *server);
+
+/* retirement.c: looks after the listeners that retire, close or wait, while there are any. */
+bool retirement_init(struct server *server); /* false: no memory */
+void retirement_watch(struct server *server);
+
+/* reload.c: orders with these configurations (references are taken) and without sockets. False: no memory. */
+bool server_orders_create(const struct server *server, const struct config *config, struct turn_config *turn,
+	struct stream_config *streams, struct server_orders *ret_orders);
+void server_orders_free(struct server_orders *orders);
+void server_orders_give(struct server *server, struct server_orders *orders);
+/* The first configuration. False after log lines. Takes over `config`. */
+bool server_begin(struct server *server, struct config *config);
+/* What clusters stand for has changed, though not the configuration: the shards learn of it. */
+void server_clusters_changed(struct server *server);
+/* Takes up a configuration that was just loaded, wherever it came from. NULL, or one that cannot be used, leaves everything as
  * it was; what is wrong is logged with `problems`. Takes over `incoming`. */
 void server_offer(struct server *server, struct config *incoming, struct config_problems *problems, const char *cause);
 /* Likewise, with what the options name. */
 void server_reload(struct server *server, const char *cause);
-/* Limits that take effect on the next Allocate. */
-void server_set_quota(struct server *server, const struct config *config);
-/* The snapshot that the shards get; NULL after a log line. */
-struct turn_config *server_turn_config(struct server *server, const struct config *config);
-/* Likewise, for connections; NULL after problems were added. `running` is NULL at the start. */
-struct stream_config *server_stream_config(
-	struct server *server, const struct config *config, const struct config *running, struct config_problems *problems);
-/* A line for each certificate that `streams` has and the running one, if any, has not. */
-void log_certificates(const struct server *server, const struct config *config, const struct stream_config *streams);
-/* Logs each, as errors and warnings. */
-void log_problems(const struct config_problems *problems);
 
 /* watch.c: calls server_reload when the configuration file or one that it names changes, or what their folders' links lead to.
  * NULL: no memory, or no inotify (logged). */

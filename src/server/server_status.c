@@ -149,12 +149,20 @@ static void write_certificates(struct json_writer *j, const struct tls_context *
 	json_write_end(j, ']');
 }
 
-static void write_connections(struct json_writer *j, const struct server_view *view, size_t index)
+static uint64_t connections_of(const struct server_view *view, unsigned slot)
 {
 	uint64_t connections = 0;
 	for (unsigned i = 0; i < view->shard_count; i++)
-		connections += counter_read(&shard_counters(view->shards[i])->streams.connections[index]);
-	json_write_number(j, "connections", connections);
+		connections += counter_read(&shard_counters(view->shards[i])->streams.connections[slot]);
+	return connections;
+}
+
+static uint64_t allocations_of(const struct server_view *view, unsigned slot)
+{
+	uint64_t allocations = 0;
+	for (unsigned i = 0; i < view->shard_count; i++)
+		allocations += counter_read(&shard_turn_counters(view->shards[i])->listener_allocations[slot]);
+	return allocations;
 }
 
 static void write_listener(struct json_writer *j, const struct server_view *view, size_t index)
@@ -178,14 +186,17 @@ static void write_listener(struct json_writer *j, const struct server_view *view
 		json_write_text(j, NULL, view->config->clusters[listener->routes[i]].name);
 	json_write_end(j, ']');
 
-	struct traffic_counters sum = {0};
-	for (unsigned i = 0; i < view->shard_count; i++)
-		add_traffic(&sum, &shard_counters(view->shards[i])->listeners[index]);
-	write_stats(j, &sum);
+	write_stats(j, &(struct traffic_counters){
+			       .rx_packets.value = listener_accounts_of_name(view->accounts, listener->name, ACCOUNT_RX_PACKETS),
+			       .rx_bytes.value = listener_accounts_of_name(view->accounts, listener->name, ACCOUNT_RX_BYTES),
+			       .tx_packets.value = listener_accounts_of_name(view->accounts, listener->name, ACCOUNT_TX_PACKETS),
+			       .tx_bytes.value = listener_accounts_of_name(view->accounts, listener->name, ACCOUNT_TX_BYTES),
+		       });
 	if (config_listener_connects(listener))
-		write_connections(j, view, index);
-	if (view->streams->listeners[index].tls != NULL)
-		write_certificates(j, view->streams->listeners[index].tls);
+		json_write_number(j, "connections", connections_of(view, listener->slot));
+	const struct tls_context *tls = view->streams->listeners[listener->slot].tls;
+	if (tls != NULL)
+		write_certificates(j, tls);
 	json_write_end(j, '}');
 }
 
@@ -242,6 +253,24 @@ static bool write_clusters(struct json_writer *j, const struct server_view *view
 	return truncated;
 }
 
+/* Those that a reload has removed or replaced, while they have clients. */
+static void write_retiring(struct json_writer *j, const struct server_view *view)
+{
+	const struct config *config = view->config;
+	json_write_begin(j, "retiring", '[');
+	for (size_t i = config->listener_count; i < config->listener_count + config->retiring_count; i++) {
+		const struct config_listener *listener = &config->listeners[i];
+		json_write_begin(j, NULL, '{');
+		json_write_text(j, "name", listener->name);
+		json_write_text(j, "protocol", config_protocol_name(listener->protocol));
+		json_write_number(j, "port", listener->port);
+		json_write_number(j, "allocations", allocations_of(view, listener->slot));
+		json_write_number(j, "connections", connections_of(view, listener->slot));
+		json_write_end(j, '}');
+	}
+	json_write_end(j, ']');
+}
+
 static void write_uturn(struct json_writer *j, const struct server_view *view, bool truncated)
 {
 	json_write_begin(j, "uturn", '{');
@@ -254,6 +283,7 @@ static void write_uturn(struct json_writer *j, const struct server_view *view, b
 	json_write_bool(j, "draining", view->draining);
 	json_write_number(j, "uptime_s", (clock_mono_ns() - view->started.mono_ns) / NS_PER_S / UTURN_CLOCK_RATE);
 	json_write_bool(j, "last_reload_ok", view->last_reload_ok);
+	write_retiring(j, view);
 	json_write_bool(j, "truncated", truncated);
 	json_write_end(j, '}');
 }

@@ -1,6 +1,7 @@
 #include "server/server_stream_metrics.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -94,15 +95,37 @@ static void write_families(const struct server_view *view, struct prometheus *p)
 	}
 }
 
-static void write_of_listeners(const struct server_view *view, struct prometheus *p, size_t offset)
+static uint64_t connections_of(const struct server_view *view, const struct config_listener *listener)
 {
-	for (size_t i = 0; i < view->config->listener_count; i++) {
-		const struct config_listener *listener = &view->config->listeners[i];
-		if (!config_listener_connects(listener))
+	return total(view, AT(connections) + listener->slot * sizeof(counter));
+}
+
+/* Of all slots with the name of listener `index` (and its protocol). */
+static uint64_t connections_with_name(const struct server_view *view, size_t index, bool of_protocol)
+{
+	const struct config *config = view->config;
+	const struct config_listener *named = &config->listeners[index];
+	uint64_t sum = 0;
+	for (size_t i = 0; i < config->listener_count + config->retiring_count; i++) {
+		const struct config_listener *listener = &config->listeners[i];
+		if (strcmp(listener->name, named->name) == 0 && (!of_protocol || listener->protocol == named->protocol))
+			sum += connections_of(view, listener);
+	}
+	return sum;
+}
+
+static void write_of_listeners(const struct server_view *view, struct prometheus *p, bool in_all)
+{
+	const struct config *config = view->config;
+	for (size_t i = 0; i < config->listener_count + config->retiring_count; i++) {
+		const struct config_listener *listener = &config->listeners[i];
+		if (!config_listener_connects(listener) || server_view_named_before(view, i, true))
 			continue;
 		struct prometheus_label labels[] = {
 			{"listener", listener->name}, {"protocol", config_protocol_name(listener->protocol)}};
-		prometheus_value(p, labels, 2, total(view, offset + i * sizeof(counter)));
+		uint64_t value = in_all ? listener_accounts_of(view->accounts, listener->name, listener->protocol, ACCOUNT_CONNECTIONS)
+					: connections_with_name(view, i, true);
+		prometheus_value(p, labels, 2, value);
 	}
 }
 
@@ -111,7 +134,7 @@ static void write_expiry(const struct server_view *view, struct prometheus *p, b
 {
 	uint64_t now_s = clock_now().wall_s;
 	for (size_t i = 0; i < view->config->listener_count; i++) {
-		const struct tls_context *context = view->streams->listeners[i].tls;
+		const struct tls_context *context = view->streams->listeners[view->config->listeners[i].slot].tls;
 		for (size_t n = 0; context != NULL && n < tls_context_identity_count(context); n++) {
 			uint64_t expiry_s = tls_context_identity_expiry_s(context, n);
 			uint64_t left_s = expiry_s > now_s ? expiry_s - now_s : 0;
@@ -126,9 +149,9 @@ void server_stream_metrics_write(const struct server_view *view, struct promethe
 {
 	prometheus_family(
 		p, "uturn_connections", PROMETHEUS_GAUGE, "Connections that are open: TCP, TLS, DTLS, and through proxies.");
-	write_of_listeners(view, p, AT(connections));
+	write_of_listeners(view, p, false);
 	prometheus_family(p, "uturn_connections_total", PROMETHEUS_COUNTER, "Connections taken.");
-	write_of_listeners(view, p, AT(connections_total));
+	write_of_listeners(view, p, true);
 	prometheus_single(p, "uturn_connections_max", PROMETHEUS_GAUGE,
 		"Connections that this process can hold; 0 when no listener has any.", view->connections_max);
 	write_families(view, p);
@@ -143,12 +166,16 @@ void server_stream_metrics_write(const struct server_view *view, struct promethe
 }
 
 /* As in stunnerd, a UDP listener has as many connections as there are threads that read it. */
-static void write_stunner(const struct server_view *view, struct prometheus *p, size_t offset)
+static void write_stunner(const struct server_view *view, struct prometheus *p, bool in_all)
 {
-	for (size_t i = 0; i < view->config->listener_count; i++) {
-		const struct config_listener *listener = &view->config->listeners[i];
-		bool udp = listener->protocol == PROTOCOL_UDP;
-		uint64_t value = udp ? view->shard_count : total(view, offset + i * sizeof(counter));
+	const struct config *config = view->config;
+	for (size_t i = 0; i < config->listener_count + config->retiring_count; i++) {
+		const struct config_listener *listener = &config->listeners[i];
+		if (server_view_named_before(view, i, false))
+			continue;
+		uint64_t value = listener->protocol == PROTOCOL_UDP ? view->shard_count
+				 : in_all ? listener_accounts_of_name(view->accounts, listener->name, ACCOUNT_CONNECTIONS)
+					  : connections_with_name(view, i, false);
 		prometheus_value(p, &(struct prometheus_label){"name", listener->name}, 1, value);
 	}
 }
@@ -157,8 +184,8 @@ void server_stream_metrics_write_stunner(const struct server_view *view, struct 
 {
 	prometheus_family(p, "stunner_listener_connections", PROMETHEUS_GAUGE,
 		"Connections of a listener that are open; UDP listeners: shards that read the listener.");
-	write_stunner(view, p, AT(connections));
+	write_stunner(view, p, false);
 	prometheus_family(p, "stunner_listener_connections_total", PROMETHEUS_COUNTER,
 		"Connections that a listener has taken; UDP listeners: shards that have read the listener.");
-	write_stunner(view, p, AT(connections_total));
+	write_stunner(view, p, true);
 }

@@ -19,12 +19,14 @@ enum { CLOSES_MAX = 32 };
 int streams_init(struct shard *shard)
 {
 	struct streams *streams = &shard->streams;
-	uint32_t most = shard->params.connections_max;
+	/* Where there may be none, the tables are there all the same. */
+	uint32_t most = shard->params.connections_max == 0 ? 1 : shard->params.connections_max;
 	streams->flush = streams->handshakes = streams->waiting = streams->closing = QUEUE_EMPTY;
 	wheel_init(&streams->wheel, shard->now.mono_ns);
-	if (most == 0)
-		return 0;
-	streams_configure(shard, stream_config_ref(shard->params.streams));
+	struct stream_config *given = shard->params.streams;
+	streams->config = given == NULL ? stream_config_create() : stream_config_ref(given);
+	if (streams->config == NULL)
+		return -ENOMEM;
 	random_bytes(&shard->random, &streams->key, sizeof streams->key);
 	random_bytes(&shard->random, streams->cookie_key, sizeof streams->cookie_key);
 	int error = pool_init(&streams->connections, sizeof(struct connection), most);
@@ -42,38 +44,16 @@ void streams_done(struct shard *shard)
 	struct streams *streams = &shard->streams;
 	stream_config_unref(streams->config);
 	streams->config = NULL;
-	if (shard->params.connections_max == 0)
-		return;
 	stream_buffers_done(&streams->buffers);
 	sources_done(&streams->sources);
 	map_done(&streams->by_address);
 	pool_done(&streams->connections);
 }
 
-static enum listener_way way_of(const struct stream_listener *listener)
-{
-	switch (listener->transport) {
-	case TRANSPORT_TCP:
-	case TRANSPORT_TLS:
-		return LISTENER_STREAM;
-	case TRANSPORT_DTLS:
-		return LISTENER_DTLS;
-	case TRANSPORT_UDP:
-		break;
-	}
-	return listener->proxy ? LISTENER_PROXIED : LISTENER_PLAIN;
-}
-
 void streams_configure(struct shard *shard, struct stream_config *config)
 {
-	if (shard->params.connections_max == 0) {
-		stream_config_unref(config);
-		return;
-	}
 	stream_config_unref(shard->streams.config);
 	shard->streams.config = config;
-	for (unsigned listener = 0; listener < LIMIT_LISTENERS; listener++)
-		shard->listener_ways[listener] = (uint8_t)way_of(&config->listeners[listener]);
 }
 
 struct connection *connection_at(const struct shard *shard, uint32_t number)
@@ -133,10 +113,16 @@ static void refuse(struct shard *shard, enum stream_refusal refusal)
 	counter_add(&shard->counters->streams.refused[refusal], 1);
 }
 
+static bool room_for_one(const struct shard *shard)
+{
+	uint32_t used = shard->streams.connections.used, most = shard->streams.config->connections_max;
+	return used < shard->params.connections_max && (most == 0 || used < most);
+}
+
 struct connection *connection_create(struct shard *shard, const struct flow *came)
 {
 	struct streams *streams = &shard->streams;
-	uint32_t number = streams->connections.capacity == 0 ? POOL_NONE : pool_take(&streams->connections);
+	uint32_t number = room_for_one(shard) ? pool_take(&streams->connections) : POOL_NONE;
 	if (number == POOL_NONE) {
 		refuse(shard, REFUSED_CONNECTIONS);
 		return NULL;
@@ -237,7 +223,9 @@ static void expire_open(struct shard *shard, struct connection *c)
 		connection_end(shard, c, END_STUCK);
 		return;
 	}
-	if (now_ns >= after_s(c->active_ns, limits->idle_timeout_s)) {
+	bool idle = now_ns >= after_s(c->active_ns, limits->idle_timeout_s);
+	/* Where no new allocation can be made, messages alone keep nothing open. */
+	if (idle || shard->streams.config->listeners[c->flow.listener].retiring) {
 		/* An allocation ends by its own time. */
 		if (!turn_client_holds(shard->turn, &c->flow)) {
 			connection_end(shard, c, END_IDLE);

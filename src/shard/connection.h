@@ -108,7 +108,6 @@ struct shard;
 
 /* connection.c */
 
-/* 0, or -ENOMEM. Nothing is held when connections_max is 0. */
 int streams_init(struct shard *shard) __attribute__((warn_unused_result));
 void streams_done(struct shard *shard);                                    /* closes no socket: they are the engine's */
 void streams_configure(struct shard *shard, struct stream_config *config); /* takes the reference */

@@ -119,6 +119,10 @@ static __attribute__((cold, noinline)) void take_stranger(
 	struct stream_counters *counters = &shard->counters->streams;
 	uint8_t answer[DTLS_HELLO_VERIFY_SIZE_MAX];
 	size_t size;
+	if (shard->streams.config->listeners[flow->listener].retiring) {
+		counter_add(&counters->unknown_datagrams, 1);
+		return;
+	}
 	switch (dtls_cookie_check(shard->streams.cookie_key, &flow->client, datagram, shard->now.wall_s, answer, &size)) {
 	case DTLS_HELLO_NONE:
 		counter_add(&counters->unknown_datagrams, 1);

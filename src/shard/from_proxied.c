@@ -8,7 +8,8 @@
 
 static struct connection *create(struct shard *shard, const struct flow *came, const struct addr *client)
 {
-	struct connection *c = connection_create(shard, came);
+	bool retiring = shard->streams.config->listeners[came->listener].retiring;
+	struct connection *c = retiring ? NULL : connection_create(shard, came);
 	if (c == NULL)
 		return NULL;
 	c->state = CONNECTION_OPEN;

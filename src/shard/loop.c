@@ -24,9 +24,9 @@ static uint64_t wait_ns(const struct shard *shard)
 	return wait < WAIT_MAX_NS ? wait : WAIT_MAX_NS;
 }
 
-static void receive_from_listener(struct shard *shard, const struct received *received)
+void shard_from_listener(struct shard *shard, const struct received *received, enum listener_way way)
 {
-	switch (shard->listener_ways[tag_listener(received->tag)]) {
+	switch (way) {
 	case LISTENER_PLAIN:
 		shard_from_client(shard, received);
 		break;
@@ -39,6 +39,9 @@ static void receive_from_listener(struct shard *shard, const struct received *re
 	case LISTENER_STREAM:
 		shard_accept(shard, received);
 		break;
+	case LISTENER_SHARED:
+		shard_from_shared(shard, received);
+		break;
 	}
 }
 
@@ -46,7 +49,8 @@ static void receive(struct shard *shard, const struct received *batch, unsigned 
 {
 	for (unsigned i = 0; i < count; i++) {
 		if (tag_is_listener(batch[i].tag))
-			receive_from_listener(shard, &batch[i]);
+			shard_from_listener(
+				shard, &batch[i], (enum listener_way)shard->listener_ways[tag_listener(batch[i].tag)]);
 		else if (batch[i].kind == RECEIVED_DATAGRAM)
 			shard_from_peer(shard, &batch[i]);
 		else
@@ -94,11 +98,10 @@ void shard_loop(struct shard *shard)
 		receive(shard, batch, count);
 		expire(shard);
 		shard_read_mailbox(shard);
-		if (shard->params.connections_max > 0)
+		if (shard->connects)
 			serve_connections(shard);
 		account(shard, shard->now.mono_ns);
 	}
-	if (shard->params.connections_max > 0)
-		connections_close_all(shard);
+	connections_close_all(shard);
 	engine_flush(shard->engine);
 }

@@ -1,5 +1,5 @@
 /*
- * messages - what other threads ask of a shard: the server (configure, drain, stop, find) and other shards (reservations).
+ * messages - what other threads ask of a shard: the server (orders, drain, stop, find) and other shards (reservations).
  */
 #include <assert.h>
 #include <errno.h>
@@ -18,15 +18,32 @@ bool shard_tell(struct shard *shard, const struct message *message)
 	return true;
 }
 
-bool shard_configure(struct shard *shard, struct turn_config *config, struct stream_config *streams, bool revoke)
+struct shard_order *shard_order_create(void)
 {
-	struct message message = {
-		.kind = MESSAGE_CONFIGURE, .configure = {turn_config_ref(config), stream_config_ref(streams), revoke}};
-	if (shard_tell(shard, &message))
-		return true;
-	turn_config_unref(config);
-	stream_config_unref(streams);
-	return false;
+	return calloc(1, sizeof(struct shard_order));
+}
+
+void shard_order_free(struct shard_order *order)
+{
+	if (order == NULL)
+		return;
+	for (unsigned i = 0; i < order->listener_count; i++)
+		for (unsigned family = 0; family < RELAY_FAMILIES; family++)
+			if (order->listeners[i].fds[family] >= 0)
+				close(order->listeners[i].fds[family]);
+	turn_config_unref(order->config);
+	stream_config_unref(order->streams);
+	free(order);
+}
+
+bool shard_give_order(struct shard *shard, struct shard_order *order)
+{
+	return shard_tell(shard, &(struct message){.kind = MESSAGE_ORDER, .order = order});
+}
+
+bool shard_close_listener(struct shard *shard, uint8_t listener)
+{
+	return shard_tell(shard, &(struct message){.kind = MESSAGE_CLOSE, .listener = listener});
 }
 
 bool shard_drain(struct shard *shard)
@@ -131,14 +148,22 @@ static void claimed(struct shard *shard, const struct message *message)
 	}
 }
 
+static void take_order(struct shard *shard, struct shard_order *order)
+{
+	listeners_take_order(shard, order);
+	order->listener_count = 0;
+	shard_order_free(order);
+}
+
 static void read_message(struct shard *shard, const struct message *message)
 {
 	shard->out.effect_count = 0;
 	switch (message->kind) {
-	case MESSAGE_CONFIGURE:
-		turn_configure(shard->turn, message->configure.config, message->configure.revoke, &shard->now);
-		turn_config_unref(message->configure.config);
-		streams_configure(shard, message->configure.streams);
+	case MESSAGE_ORDER:
+		take_order(shard, message->order);
+		break;
+	case MESSAGE_CLOSE:
+		listener_close(shard, message->listener);
 		break;
 	case MESSAGE_DRAIN:
 		turn_drain(shard->turn);

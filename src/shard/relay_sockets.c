@@ -42,8 +42,8 @@ static void set_relay_socket(struct shard *shard, struct relay_ref relay, struct
 static int start_relay(struct shard *shard, const struct turn_effect *effect)
 {
 	struct udp_socket_options options = {
-		.receive_buffer = shard->params.relay_receive_buffer,
-		.send_buffer = shard->params.relay_send_buffer,
+		.receive_buffer = shard->relay_receive_buffer,
+		.send_buffer = shard->relay_send_buffer,
 	};
 	int fd = udp_socket_open(&effect->address, &options, NULL);
 	if (fd < 0)

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "io/udp_socket.h"
 #include "query.h"
 #include "shard_state.h"
 
@@ -60,35 +59,11 @@ static int create_core(struct shard *shard)
 	return streams_init(shard);
 }
 
-static int add_listeners(struct shard *shard)
+/* Sockets that are only reserved are not the engine's. */
+static uint32_t sockets_max(const struct shard_params *params)
 {
-	for (unsigned listener = 0; listener < LIMIT_LISTENERS; listener++) {
-		for (unsigned family = 0; family < RELAY_FAMILIES; family++) {
-			struct listener_socket *socket = &shard->listeners[listener][family];
-			int fd = shard->params.listeners[listener][family];
-			socket->socket = SOCKET_NONE;
-			shard->listener_bound[listener][family] = shard->params.listener_bound[listener][family];
-			if (fd < 0)
-				continue;
-			shard->params.listeners[listener][family] = -1;
-			socket->port = udp_socket_local(fd).port;
-			enum socket_kind kind =
-				shard->listener_ways[listener] == LISTENER_STREAM ? SOCKET_ACCEPTOR : SOCKET_LISTENER;
-			int result = engine_add(shard->engine, fd, kind, tag_of_listener(listener, family), &socket->socket);
-			if (result < 0)
-				return result;
-		}
-	}
-	return 0;
-}
-
-/* Those over DTLS, and behind proxies of datagrams, share their listener's. */
-static uint32_t connection_sockets(const struct shard *shard)
-{
-	for (unsigned listener = 0; listener < LIMIT_LISTENERS; listener++)
-		if (shard->listener_ways[listener] == LISTENER_STREAM)
-			return shard->params.connections_max;
-	return 0;
+	uint64_t most = (uint64_t)params->allocations_max + params->connections_max + RELAY_FAMILIES * LIMIT_LISTENERS;
+	return params->descriptors != 0 && most > params->descriptors ? params->descriptors : (uint32_t)most;
 }
 
 static void *shard_main(void *context)
@@ -99,33 +74,20 @@ static void *shard_main(void *context)
 	(void)pthread_setname_np(pthread_self(), name);
 
 	struct engine_params engine = shard->params.engine;
-	/* Sockets that are only reserved are not the engine's. */
-	engine.sockets_max = shard->params.allocations_max + connection_sockets(shard) + RELAY_FAMILIES * LIMIT_LISTENERS;
+	engine.sockets_max = sockets_max(&shard->params);
 	shard->open_result = engine_open(&engine, &shard->engine, shard->open_reason);
 	bool opened = shard->open_result == 0;
 	sem_post(&shard->opened);
 	sem_wait(&shard->released);
 	if (!opened)
 		return NULL;
-	if (!shard->stopping) {
-		int result = add_listeners(shard);
-		if (result < 0)
-			log_error(LOG_IO, "shard %u cannot receive on its listeners: %s", shard->params.index, strerror(-result));
+	if (!shard->stopping)
 		shard_loop(shard);
-	}
 	/* Other shards may still wake this engine until all have stopped; then it is closed by the thread that opened it. */
 	sem_post(&shard->opened);
 	sem_wait(&shard->released);
 	engine_close(shard->engine);
 	return NULL;
-}
-
-static void close_listeners(struct shard *shard)
-{
-	for (unsigned listener = 0; listener < LIMIT_LISTENERS; listener++)
-		for (unsigned family = 0; family < RELAY_FAMILIES; family++)
-			if (shard->params.listeners[listener][family] >= 0)
-				close(shard->params.listeners[listener][family]);
 }
 
 /* Reservations that nobody claimed: their sockets are ours, not the engine's. */
@@ -136,18 +98,12 @@ static void close_reserved(struct shard *shard)
 			close(shard->relays[i].fd);
 }
 
-static void release_configuration(struct message *message)
-{
-	turn_config_unref(message->configure.config);
-	stream_config_unref(message->configure.streams);
-}
-
 static void refuse_mail(struct shard *shard)
 {
 	struct message message;
 	while (mailbox_take(&shard->mailbox, &message)) {
-		if (message.kind == MESSAGE_CONFIGURE)
-			release_configuration(&message);
+		if (message.kind == MESSAGE_ORDER)
+			shard_order_free(message.order);
 		else if (message.kind == MESSAGE_FIND)
 			query_release(message.find);
 		else if (message.kind == MESSAGE_CLAIMED)
@@ -163,7 +119,6 @@ struct shard *shard_free(struct shard *shard)
 		sem_post(&shard->released);
 		pthread_join(shard->thread, NULL);
 	}
-	close_listeners(shard);
 	refuse_mail(shard);
 	if (shard->turn != NULL) {
 		close_reserved(shard);
@@ -188,6 +143,7 @@ int shard_start(const struct shard_params *params, struct shard **ret_shard, cha
 	shard->params = *params;
 	shard->now = clock_now();
 	shard->open_reason = ret_reason;
+	listeners_init(shard);
 	mailbox_init(&shard->mailbox);
 	sem_init(&shard->opened, 0, 0);
 	sem_init(&shard->released, 0, 0);
@@ -238,6 +194,11 @@ void shard_stop(struct shard *shard)
 const struct shard_counters *shard_counters(const struct shard *shard)
 {
 	return shard->counters;
+}
+
+uint64_t shard_orders_taken(const struct shard *shard)
+{
+	return counter_read(&shard->counters->orders_taken);
 }
 
 const struct turn_counters *shard_turn_counters(const struct shard *shard)

@@ -1,7 +1,7 @@
 /*
  * shard_state - what a shard holds, and the functions its files offer each other. The files in the order of a packet's life:
- * loop, from_client or from_peer, effects, relay_sockets; beside them messages (what other threads ask for) and shard (birth and
- * end). Clients that come over connections: connection.h.
+ * loop, from_client or from_peer, effects, relay_sockets; beside them messages (what other threads ask for), listeners
+ * (which come and go) and shard (birth and end). Clients that come over connections: connection.h.
  */
 #ifndef UTURN_SRC_SHARD_SHARD_STATE_H
 #define UTURN_SRC_SHARD_SHARD_STATE_H
@@ -36,6 +36,7 @@ struct relay_socket {
 struct listener_socket {
 	uint32_t socket; /* the engine's number; SOCKET_NONE: the listener has none of this family */
 	uint16_t port;
+	bool lent; /* another listener has taken it over: what arrives is that one's, and so is its end */
 };
 #define SOCKET_NONE UINT32_MAX
 
@@ -45,6 +46,7 @@ enum listener_way {
 	LISTENER_DTLS,    /* UDP, with records in it */
 	LISTENER_PROXIED, /* UDP, with the PROXY protocol's header in front */
 	LISTENER_STREAM,  /* connections: TCP, TLS */
+	LISTENER_SHARED,  /* datagrams, of the listener's own clients and of those that retire */
 };
 
 /* Replies and sealed datagrams are written here and borrowed by the trains until they leave. */
@@ -60,6 +62,7 @@ struct shard {
 	struct listener_socket listeners[LIMIT_LISTENERS][RELAY_FAMILIES];
 	bool listener_bound[LIMIT_LISTENERS][RELAY_FAMILIES];
 	uint8_t listener_ways[LIMIT_LISTENERS]; /* enum listener_way */
+	bool connects;                          /* some listener has connections */
 	struct turn_out out;
 	uint8_t *replies;
 	size_t replies_used;
@@ -72,6 +75,8 @@ struct shard {
 	struct shard *const *shards;
 	struct shard_params params;
 	struct mailbox mailbox;
+	uint32_t sharers[LIMIT_LISTENERS]; /* see stream_config; without those that are gone */
+	int relay_receive_buffer, relay_send_buffer; /* bytes; 0: the system's default */
 	unsigned claims_under_way; /* at most MAILBOX_ANSWERS */
 	bool stopping;
 	struct log_limit open_failure_log, auth_failure_log;
@@ -192,6 +197,18 @@ static inline void send_to_client(struct shard *shard, const struct flow *flow, 
 
 /* loop.c */
 void shard_loop(struct shard *shard);
+/* What came to a socket of the listener in the tag. */
+void shard_from_listener(struct shard *shard, const struct received *received, enum listener_way way);
+
+/* listeners.c */
+void listeners_init(struct shard *shard);
+void listeners_take_order(struct shard *shard, const struct shard_order *order); /* its sockets are ours from now on */
+void listener_close(struct shard *shard, unsigned listener);
+/* As the configuration has it, whoever else comes to its sockets. */
+enum listener_way listener_way(const struct shard *shard, unsigned listener);
+
+/* from_shared.c */
+void shard_from_shared(struct shard *shard, const struct received *received);
 
 /* from_client.c, from_peer.c: one received datagram or aggregate. */
 void shard_from_client(struct shard *shard, const struct received *received);

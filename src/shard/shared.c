@@ -38,9 +38,10 @@ void shard_shared_free(struct shard_shared *shared)
 	free(shared);
 }
 
-void shard_shared_set_quota(struct shard_shared *shared, uint32_t user_max, uint32_t total_max)
+void shard_shared_set_quota(struct shard_shared *shared, uint32_t user_max, uint32_t total_max, uint32_t capacity)
 {
 	pthread_mutex_lock(&shared->quota_lock);
+	quota_set_capacity(shared->quota, capacity);
 	quota_set_user_max(shared->quota, user_max);
 	quota_set_total_max(shared->quota, total_max);
 	pthread_mutex_unlock(&shared->quota_lock);

@@ -24,6 +24,12 @@ struct allocation *allocation_find_slow(struct turn *t, const struct flow *flow)
 	return NULL;
 }
 
+static void count_at_listener(struct turn *t, const struct allocation *a, bool comes)
+{
+	counter *gauge = &t->counters.listener_allocations[a->flow.listener];
+	counter_set(gauge, comes ? counter_read(gauge) + 1 : counter_read(gauge) - 1);
+}
+
 struct allocation *allocation_create(struct turn *t, const struct request *request)
 {
 	uint32_t slot = pool_take(&t->allocations);
@@ -55,6 +61,7 @@ struct allocation *allocation_create(struct turn *t, const struct request *reque
 
 	bool inserted = map_insert(&t->flows, flow_hash(t, &a->flow), slot);
 	assert(inserted);
+	count_at_listener(t, a, true);
 	a->timer.kind = TIMER_ALLOCATION;
 	allocation_prolong(t, a, OPENING_LIFETIME_S, request->now->mono_ns);
 	return a;
@@ -111,6 +118,7 @@ void allocation_end(struct turn *t, struct allocation *a, struct turn_out *out)
 	if (a->next != POOL_NONE)
 		allocation_at(t, a->next)->previous = a->previous;
 
+	count_at_listener(t, a, false);
 	t->hooks.quota_release(t->hooks.context, a->user);
 	if (a->state == ALLOCATION_LIVE)
 		counter_set(&t->counters.allocations, --t->allocations_live);

@@ -155,3 +155,25 @@ bool authenticate_still_holds(const struct turn_config *config, const struct all
 	}
 	return false;
 }
+
+void authenticate_remember_realm(struct turn *t, const char *old, const char *new)
+{
+	if (strcmp(old, new) == 0)
+		return;
+	memmove(t->earlier_realms[1], t->earlier_realms[0], sizeof t->earlier_realms - sizeof t->earlier_realms[0]);
+	memcpy(t->earlier_realms[0], old, sizeof t->earlier_realms[0]);
+}
+
+/* A client takes the realm of every challenge for its key (RFC 8489 Section 9.2.5), and a stale nonce comes to every long call. */
+const char *authenticate_realm(const struct turn *t, const struct allocation *a)
+{
+	const char *current = t->config->auth.realm;
+	if (a == NULL || a->realm == siphash(&t->key, current, strlen(current)))
+		return current;
+	for (unsigned i = 0; i < EARLIER_REALMS; i++) {
+		const char *earlier = t->earlier_realms[i];
+		if (earlier[0] != '\0' && a->realm == siphash(&t->key, earlier, strlen(earlier)))
+			return earlier;
+	}
+	return current;
+}

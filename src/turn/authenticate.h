@@ -15,4 +15,9 @@ enum stun_error authenticate(struct request *request);
 /* Would this allocation's credentials still be good under the configuration? Its age does not matter. */
 bool authenticate_still_holds(const struct turn_config *config, const struct allocation *a);
 
+/* The realm changes: allocations made under the old one are challenged with it as before. */
+void authenticate_remember_realm(struct turn *t, const char *old, const char *new);
+/* What a client is told to compute its key with: the realm of the allocation that it has, if any, the configured one otherwise. */
+const char *authenticate_realm(const struct turn *t, const struct allocation *a);
+
 #endif

@@ -138,8 +138,13 @@ static enum stun_error read_ask(const struct request *request, struct allocate_a
 	return error;
 }
 
+static bool takes_allocations(const struct request *request)
+{
+	return !request->t->draining && !request->t->config->listeners[request->flow->listener].retiring;
+}
+
 /* RFC 8489 Section 10: only to a server that the client can reach over the family that it came by. */
-static enum stun_error draining(const struct request *request)
+static enum stun_error send_away(const struct request *request)
 {
 	const struct addr *alternate = &request->t->config->alternate_server;
 	return alternate->family == request->flow->client.family ? STUN_TRY_ALTERNATE : STUN_INSUFFICIENT_CAPACITY;
@@ -174,8 +179,8 @@ enum stun_error on_allocate(struct request *request)
 	enum stun_error error = read_ask(request, &ask);
 	if (error != STUN_OK)
 		return error;
-	if (t->draining)
-		return draining(request);
+	if (!takes_allocations(request))
+		return send_away(request);
 	if (!capacity(t, &ask))
 		return refuse_capacity(t);
 	enum quota_result quota = t->hooks.quota_acquire(t->hooks.context, request->user);

@@ -11,7 +11,9 @@ struct user {
 
 /* Open addressing with linear probing; the table is never more than half full. */
 struct quota {
-	uint32_t total, capacity;
+	uint32_t total;
+	uint32_t room;      /* what the table was made for */
+	uint32_t capacity;  /* at most that */
 	uint32_t total_max; /* 0: none */
 	uint32_t user_max;
 	size_t mask; /* places - 1 */
@@ -26,7 +28,7 @@ struct quota *quota_create(uint32_t capacity)
 	struct quota *quota = calloc(1, sizeof *quota + places * sizeof quota->users[0]);
 	if (!quota)
 		return NULL;
-	quota->capacity = capacity;
+	quota->room = quota->capacity = capacity;
 	quota->mask = places - 1;
 	return quota;
 }
@@ -34,6 +36,11 @@ struct quota *quota_create(uint32_t capacity)
 void quota_free(struct quota *quota)
 {
 	free(quota);
+}
+
+void quota_set_capacity(struct quota *quota, uint32_t capacity)
+{
+	quota->capacity = capacity < quota->room ? capacity : quota->room;
 }
 
 void quota_set_user_max(struct quota *quota, uint32_t user_max)

@@ -1,5 +1,7 @@
 #include "respond.h"
 
+#include "authenticate.h"
+
 static const char software[] = "uturn";
 
 const uint16_t turn_error_codes[] = {
@@ -105,7 +107,7 @@ static void add_challenge(struct stun_builder *b, const struct request *request)
 	const struct turn_config *config = request->t->config;
 	char nonce[NONCE_SIZE];
 	nonce_make(config->nonce_secret, &request->flow->client, request->now->wall_s, nonce);
-	stun_build_bytes(b, STUN_ATTR_REALM, bytes_of_string(config->auth.realm));
+	stun_build_bytes(b, STUN_ATTR_REALM, bytes_of_string(authenticate_realm(request->t, request->allocation)));
 	stun_build_bytes(b, STUN_ATTR_NONCE, bytes_of(nonce, sizeof nonce));
 }
 

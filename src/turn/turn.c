@@ -198,11 +198,13 @@ uint64_t turn_deadline_ns(const struct turn *t)
 /* Nothing ends here, since its sockets could not be closed: the deadlines are moved. */
 static void revoke_allocation(struct turn *t, struct allocation *a, uint64_t now_ns)
 {
-	if (!authenticate_still_holds(t->config, a)) {
+	const struct turn_listener *listener = &t->config->listeners[a->flow.listener];
+	struct peer_policy *policy = listener->policy;
+	bool removed = listener->retiring && policy == NULL;
+	if (removed || !authenticate_still_holds(t->config, a)) {
 		allocation_prolong(t, a, 0, now_ns);
 		return;
 	}
-	struct peer_policy *policy = t->config->listeners[a->flow.listener].policy;
 	for (uint32_t s = a->permission_head; s != POOL_NONE; s = permission_at(t, s)->next) {
 		struct permission *permission = permission_at(t, s);
 		struct peer_grant grant;
@@ -216,6 +218,7 @@ static void revoke_allocation(struct turn *t, struct allocation *a, uint64_t now
 void turn_configure(struct turn *t, struct turn_config *config, bool revoke, const struct moment *now)
 {
 	struct turn_config *old = t->config;
+	authenticate_remember_realm(t, old->auth.realm, config->auth.realm);
 	t->config = turn_config_ref(config);
 	turn_config_unref(old);
 	if (!revoke)

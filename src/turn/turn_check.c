@@ -9,6 +9,7 @@
 struct tally {
 	uint32_t allocations, live, permissions, channels, relays, reservations_kept, reservations_made;
 	uint32_t permissions_far, channels_far_number, channels_far_peer;
+	uint32_t at_listener[LIMIT_LISTENERS];
 };
 
 static void check_relay(const struct turn *t, uint32_t slot, struct tally *tally)
@@ -98,6 +99,7 @@ static void check_allocation(const struct turn *t, const struct allocation *a, u
 	}
 	tally->reservations_kept += a->reservation != POOL_NONE;
 	tally->allocations++;
+	tally->at_listener[a->flow.listener]++;
 	if (a->state == ALLOCATION_LIVE) {
 		assert(relay->state == RELAY_OPEN);
 		assert(a->family == relay->bound.family);
@@ -142,6 +144,8 @@ static void check_totals(const struct turn *t, const struct tally *tally)
 	assert(t->reservations_made == tally->reservations_made);
 	assert(t->reservations.used == tally->reservations_made + tally->reservations_kept);
 	assert(counter_read(&t->counters.allocations) == tally->live);
+	for (unsigned i = 0; i < LIMIT_LISTENERS; i++)
+		assert(counter_read(&t->counters.listener_allocations[i]) == tally->at_listener[i]);
 	assert(counter_read(&t->counters.permissions) == tally->permissions);
 	assert(counter_read(&t->counters.channels) == tally->channels);
 	assert(counter_read(&t->counters.reservations) == tally->reservations_made);

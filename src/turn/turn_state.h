@@ -26,6 +26,9 @@ enum timer_kind { TIMER_ALLOCATION, TIMER_PERMISSION, TIMER_CHANNEL, TIMER_RESER
 /* The largest UDP payload that the relay sends. */
 enum { DATAGRAM_SIZE_MAX = 65507 };
 
+/* Realms that are remembered after a change. A client of an older one has to make its allocation anew. */
+enum { EARLIER_REALMS = 4 };
+
 /*
  *	(none) ──Allocate──► OPENING ──socket open──► LIVE ──Refresh 0, expiry──► (none)
  *	                        └──── socket refused, or too late ──────────────► (none)
@@ -142,6 +145,7 @@ struct turn {
 	struct turn_hooks hooks;
 	struct unauth_limiter *limiter;
 	struct siphash_key user_key;
+	char earlier_realms[EARLIER_REALMS][REALM_SIZE_MAX + 1]; /* the newest first; "": none */
 	uint8_t shard;
 	bool draining;
 	uint32_t allocation_head, reservation_head;

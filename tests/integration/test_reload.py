@@ -139,10 +139,9 @@ def a_broken_file_changes_nothing(t):
 @case()
 def what_cannot_change_is_named_and_kept(t):
     relay = t.relay()
-    other = t.port()
-    reload(relay, {"listener": {"port": other}, **NEW_USER})
-    relay.wait_for_log(rf"port.*{other}")
-    # On the old port, with what could change.
+    reload(relay, {"admin": {"shards": 7}, **NEW_USER})
+    relay.wait_for_log(r"admin\.shards: \d -> 7 takes a restart")
+    # With what could change.
     t.client(relay, username="new", password="secret").allocate()
 
 

@@ -10,6 +10,7 @@ struct shard fake_shards[FAKE_SHARDS];
 struct shard_shared fake_shared;
 struct config fake_config;
 struct stream_config fake_streams;
+struct listener_accounts fake_accounts;
 
 const uint64_t turn_time_bounds_ns[TURN_TIME_BUCKETS - 1] = {
 	2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000, 2000000, 5000000, 10000000, 20000000};
@@ -110,9 +111,11 @@ static void fill_config(void)
 static void add_listener(const char *name, enum config_protocol protocol, enum transport transport, struct tls_context *tls)
 {
 	struct config_listener *listener = &fake_config.listeners[fake_config.listener_count];
+	uint8_t slot = (uint8_t)fake_config.listener_count;
 	fake_streams.listeners[fake_config.listener_count++] = (struct stream_listener){.transport = transport, .tls = tls};
-	*listener = (struct config_listener){.protocol = protocol, .port = 5349};
+	*listener = (struct config_listener){.protocol = protocol, .port = 5349, .slot = slot};
 	strcpy(listener->name, name);
+	listener_accounts_update(&fake_accounts, &fake_config);
 }
 
 void fake_add_listeners(void)
@@ -151,6 +154,8 @@ struct server_view *fake_view(void)
 	for (unsigned i = 0; i < FAKE_SHARDS; i++)
 		fake_shards[i] = (struct shard){.heartbeat_ns = clock_mono_ns()};
 	fake_shared.allocations = 0;
+	fake_accounts = (struct listener_accounts){.shards = shards, .shard_count = FAKE_SHARDS};
+	listener_accounts_update(&fake_accounts, &fake_config);
 	view = (struct server_view){
 		.shards = shards,
 		.shard_count = FAKE_SHARDS,
@@ -158,6 +163,7 @@ struct server_view *fake_view(void)
 		.config = &fake_config,
 		.streams = &fake_streams,
 		.registry = registry,
+		.accounts = &fake_accounts,
 		.engine = ENGINE_EPOLL,
 		.engine_reason = "io_uring: \"EPERM\"",
 		.allocations_max = 4000,

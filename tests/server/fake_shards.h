@@ -28,6 +28,7 @@ extern struct shard fake_shards[FAKE_SHARDS];
 extern struct shard_shared fake_shared;
 extern struct config fake_config;
 extern struct stream_config fake_streams;
+extern struct listener_accounts fake_accounts; /* of the listeners above */
 struct server_view *fake_view(void);
 
 /* Adds "tcp", and "tls" and "dtls" with a certificate for turn.example.com that is good for a year. */

@@ -210,11 +210,20 @@ static const struct document bad_documents[] = {
 	{NATIVE V1_AUTH ",\"listeners\":[{\"name\":\"a\",\"protocol\":\"tcp\"},{\"name\":\"b\",\"protocol\":\"tls\",\"port\":3478,"
 			"\"cert\":\"" PEM "\",\"key\":\"" PEM "\"}]}",
 		"t.json: listeners[1].port: 3478 is the TCP port of listeners[0] too: give each its own port or bind_address"},
-	{"{\"version\":\"v1\"," V1_AUTH ",\"listeners\":[]}",
-		"t.json: listeners: there is none: add one, such as {\"name\": \"udp\", \"port\": 3478}"},
 	{"{\"version\":\"v1\"," V1_AUTH ",\"listeners\":[{\"name\":\"a\",\"port\":\"x\"}]}",
 		"t.json: listeners[0].port: \"x\" is not a number: use 1 to 65535"},
 };
+
+Test(config, takes_a_v1_document_without_listeners)
+{
+	struct config_problems problems = {0};
+	struct config *c = config_rig_load(&rig, "{\"version\":\"v1\"," V1_AUTH ",\"listeners\":[]}", &problems);
+	cr_assert_not_null(c);
+	cr_assert_eq(c->listener_count, 0);
+	cr_assert_eq(problems.warnings, 1);
+	cr_assert_str_eq(problems.list[0].text, "t.json: listeners: there is none: nobody is served");
+	config_free(c);
+}
 
 Test(config, refuses_bad_documents_with_one_line_each)
 {

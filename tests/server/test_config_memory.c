@@ -141,20 +141,25 @@ Test(config_memory, a_reload_that_fails_leaves_the_running_configuration_alone)
 {
 	static struct config_problems problems;
 	config_rig_init(&rig, NULL);
-	struct config *running = config_rig_load(&rig, config_rig_native("", "", ""), NULL);
+	struct config *running = config_rig_load(&rig,
+		"{\"version\":\"v1\",\"auth\":{\"type\":\"none\"},\"clusters\":[{\"name\":\"c\"}],\"listeners\":[{\"name\":\"a\","
+		"\"port\":9,\"routes\":[\"c\"]}]}",
+		NULL);
 	long n = 0;
 	for (; n < TRIES_MAX; n++) {
 		struct reload_diff diff;
 		struct config *incoming = load(&problems);
 		left = n;
-		struct config *merged = reload_diff(running, incoming, 1000, &diff);
+		const struct reload_running now = {running, 1000, 1000, 0};
+		struct config *merged = reload_diff(&now, incoming, &diff);
 		left = -1;
 		config_free(merged);
-		cr_assert_str_eq(running->listeners[0].name, "l");
+		cr_assert_str_eq(running->listeners[0].name, "a");
 		cr_assert_eq(running->listeners[0].route_count, 1);
 		if (merged)
 			break;
+		cr_assert_str_eq(diff.kept.list[diff.kept.kept - 1].text, "out of memory");
 	}
-	cr_assert_eq(n, 2);
+	cr_assert_eq(n, 1);
 	config_free(running);
 }

@@ -196,3 +196,11 @@ Test(machine, with_more_memory_has_more_of_everything)
 	cr_expect_lt(less.handshakes_max, more.handshakes_max);
 	cr_expect_lt(less.stream_buffers, more.stream_buffers);
 }
+
+Test(machine, has_a_thread_for_each_processor_as_far_as_memory_goes)
+{
+	cr_expect_eq(machine_shards(&(struct machine){4, UINT64_MAX, 1024}), 4);
+	cr_expect_eq(machine_shards(&(struct machine){64, 20000000, 1024}), 1);
+	cr_expect_eq(machine_shards(&(struct machine){64, 128 << 20, 1024}), 29);
+	cr_expect_eq(machine_shards(&(struct machine){2, 1 << 20, 1024}), 1);
+}

@@ -57,12 +57,20 @@ static int get(const struct config_http *http, const char *path)
 	return rig_status(answer);
 }
 
+/* Open where fake_config says. */
+static struct server_ops *open_ops(void)
+{
+	struct server_ops *ops = server_ops_create(base, view);
+	cr_assert(ops);
+	cr_assert(server_ops_move(ops, &fake_config.admin));
+	return ops;
+}
+
 Test(server_view, serves_health_and_metrics_where_the_configuration_says)
 {
 	configure_ports();
 	strcpy(fake_config.admin.metrics.path, "/some/where");
-	struct server_ops *ops = server_ops_start(base, view);
-	cr_assert(ops);
+	struct server_ops *ops = open_ops();
 	const struct config_http *health = &fake_config.admin.health, *metrics = &fake_config.admin.metrics;
 	cr_expect_eq(get(health, "/live"), 200);
 	cr_expect_str_eq(rig_body(answer), "{}\n");
@@ -76,16 +84,65 @@ Test(server_view, serves_health_and_metrics_where_the_configuration_says)
 	cr_expect_eq(get(metrics, "/metrics"), 404);
 	cr_expect_eq(get(metrics, "/some/where"), 200);
 	cr_expect(strstr(answer, "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
-	server_ops_stop(ops);
+	server_ops_free(ops);
+}
+
+Test(server_view, moves_to_another_port_and_leaves_the_old_one)
+{
+	configure_ports();
+	struct server_ops *ops = open_ops();
+	struct config_admin next = fake_config.admin;
+	next.metrics.port = free_port();
+	cr_assert(server_ops_move(ops, &next));
+	cr_expect_eq(get(&next.metrics, "/metrics"), 200);
+	cr_expect_eq(get(&next.health, "/live"), 200);
+	/* The old port is free again. */
+	struct server_ops *other = server_ops_create(base, view);
+	struct config_admin old = fake_config.admin;
+	old.health.enabled = false;
+	cr_assert(server_ops_move(other, &old));
+	server_ops_free(other);
+	server_ops_free(ops);
+}
+
+Test(server_view, takes_another_path_without_a_new_socket)
+{
+	configure_ports();
+	struct server_ops *ops = open_ops();
+	struct config_admin next = fake_config.admin;
+	strcpy(next.metrics.path, "/other");
+	unsigned before = rig_descriptors();
+	cr_assert(server_ops_move(ops, &next));
+	cr_expect_eq(rig_descriptors(), before);
+	cr_expect_eq(get(&next.metrics, "/other"), 200);
+	cr_expect_eq(get(&next.metrics, "/metrics"), 404);
+	server_ops_free(ops);
+}
+
+Test(server_view, lets_the_endpoints_change_places)
+{
+	configure_ports();
+	struct server_ops *ops = open_ops();
+	struct config_admin next = fake_config.admin;
+	next.metrics.port = fake_config.admin.health.port;
+	next.health.port = fake_config.admin.metrics.port;
+	cr_assert(server_ops_move(ops, &next));
+	cr_expect_eq(get(&next.metrics, "/metrics"), 200);
+	cr_expect_eq(get(&next.health, "/live"), 200);
+	/* And to all addresses, on the same port. */
+	next.health.ip = (struct addr){.family = ADDR_NONE};
+	cr_assert(server_ops_move(ops, &next));
+	cr_expect_eq(get(&next.health, "/live"), 200);
+	server_ops_free(ops);
 }
 
 Test(server_view, goes_on_with_the_path_it_started_with_when_the_configuration_is_replaced)
 {
 	configure_ports();
-	struct server_ops *ops = server_ops_start(base, view);
+	struct server_ops *ops = open_ops();
 	memset(fake_config.admin.metrics.path, 'x', sizeof fake_config.admin.metrics.path - 1);
 	cr_expect_eq(get(&fake_config.admin.metrics, "/metrics"), 200);
-	server_ops_stop(ops);
+	server_ops_free(ops);
 }
 
 Test(server_view, opens_nothing_that_is_not_asked_for)
@@ -93,21 +150,22 @@ Test(server_view, opens_nothing_that_is_not_asked_for)
 	configure_ports();
 	fake_config.admin.health.enabled = fake_config.admin.metrics.enabled = false;
 	unsigned before = rig_descriptors();
-	struct server_ops *ops = server_ops_start(base, view);
-	cr_assert(ops);
+	struct server_ops *ops = open_ops();
 	cr_expect_eq(rig_descriptors(), before);
-	server_ops_stop(ops);
+	server_ops_free(ops);
 }
 
-Test(server_view, closes_what_it_had_opened_when_a_port_is_taken)
+Test(server_view, stays_as_it_was_when_a_port_is_taken)
 {
 	configure_ports();
 	cr_redirect_stdout();
-	struct server_ops *ops = server_ops_start(base, view);
+	struct server_ops *ops = open_ops(), *other = server_ops_create(base, view);
 	uint16_t taken = fake_config.admin.metrics.port;
-	fake_config.admin.health.port = free_port();
+	/* Nothing is open yet: what it had opened closes again. */
+	struct config_admin next = fake_config.admin;
+	next.health.port = free_port();
 	unsigned before = rig_descriptors();
-	cr_assert_null(server_ops_start(base, view));
+	cr_assert_not(server_ops_move(other, &next));
 	rig_turn(base);
 	cr_expect_eq(rig_descriptors(), before);
 	char line[512] = "";
@@ -116,5 +174,16 @@ Test(server_view, closes_what_it_had_opened_when_a_port_is_taken)
 	snprintf(expected, sizeof expected, "admin.metrics_endpoint: cannot listen for HTTP on 127.0.0.1:%u: ", taken);
 	cr_assert(fgets(line, sizeof line, log));
 	cr_expect(strstr(line, expected), "%s", line);
-	server_ops_stop(ops);
+	/* Something is: it stays, and where it had made room already it comes back. */
+	struct config_admin elsewhere = next;
+	elsewhere.metrics.port = free_port();
+	cr_assert(server_ops_move(other, &elsewhere));
+	next = elsewhere;
+	next.health.ip = (struct addr){.family = ADDR_NONE};
+	next.metrics.port = taken;
+	cr_assert_not(server_ops_move(other, &next));
+	cr_expect_eq(get(&elsewhere.health, "/live"), 200);
+	cr_expect_eq(get(&elsewhere.metrics, "/metrics"), 200);
+	server_ops_free(other);
+	server_ops_free(ops);
 }

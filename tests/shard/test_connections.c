@@ -10,6 +10,7 @@
 
 #include "io/tcp_socket.h"
 #include "io/udp_socket.h"
+#include "orders.h"
 #include "shard/shard.h"
 
 enum { CONNECTIONS = 16, BUFFERS = 8 };
@@ -70,15 +71,18 @@ static void start(enum engine_kind engine, const struct stream_limits *bounds, b
 		world.config->listeners[i].policy = peer_policy_create();
 		peer_policy_seal(world.config->listeners[i].policy);
 	}
-	memset(params.listeners, -1, sizeof params.listeners);
 	struct addr loopback = addr_ipv4(127, 0, 0, 1, 0);
-	cr_assert_eq(tcp_socket_listen_group(&loopback, &(struct tcp_socket_options){0}, 1, &params.listeners[0][RELAY_IPV4]), 0);
-	world.tcp = tcp_socket_local(params.listeners[0][RELAY_IPV4]);
-	params.listeners[1][RELAY_IPV4] = udp_socket_open(&loopback, &(struct udp_socket_options){.listener = true}, NULL);
-	world.udp = udp_socket_local(params.listeners[1][RELAY_IPV4]);
+	int tcp, udp = udp_socket_open(&loopback, &(struct udp_socket_options){.listener = true}, NULL);
+	cr_assert_eq(tcp_socket_listen_group(&loopback, &(struct tcp_socket_options){0}, 1, &tcp), 0);
+	world.tcp = tcp_socket_local(tcp);
+	world.udp = udp_socket_local(udp);
+	struct shard_order *order = order_create(world.config, streams);
+	order_add_socket(order, 0, tcp);
+	order_add_socket(order, 1, udp);
 	char reason[ENGINE_REASON_SIZE];
 	cr_assert_eq(shard_start(&params, &world.shard, reason), 0, "%s", reason);
 	stream_config_unref(streams);
+	cr_assert(shard_give_order(world.shard, order));
 	shard_run(world.shard, &world.shard);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "io/udp_socket.h"
+#include "orders.h"
 #include "shard/shard.h"
 
 struct world {
@@ -53,10 +54,11 @@ static void start_world(struct world *world, enum engine_kind engine, unsigned c
 	cr_assert_eq(udp_socket_open_group(&local, &options, count, fds, NULL), 0);
 	for (unsigned i = 0; i < count; i++) {
 		char reason[ENGINE_REASON_SIZE];
-		memset(params.listeners, -1, sizeof params.listeners);
 		params.index = (uint8_t)i;
-		params.listeners[0][RELAY_IPV4] = fds[i];
 		cr_assert_eq(shard_start(&params, &world->shards[i], reason), 0, "%s", reason);
+		struct shard_order *order = order_create(world->config, NULL);
+		order_add_socket(order, 0, fds[i]);
+		cr_assert(shard_give_order(world->shards[i], order));
 	}
 	for (unsigned i = 0; i < count; i++)
 		shard_run(world->shards[i], world->shards);
@@ -136,13 +138,14 @@ Test(shard, takes_a_new_configuration_and_lets_the_old_one_go)
 	start_world(&world, ENGINE_EPOLL, 1);
 	struct turn_config *next = make_config();
 	struct stream_config *streams = stream_config_create();
-	cr_assert(shard_configure(world.shards[0], next, streams, false));
+	cr_assert(shard_give_order(world.shards[0], order_create(next, streams)));
 	cr_assert_eq(ask_binding(&world), 32);
 	struct allocation_info info;
 	/* Messages are taken in order: once this is answered, so is the one before. */
 	shard_find_allocations(world.shards[0], NULL, &(struct addr){0}, &info, 1);
 	cr_assert_eq(__atomic_load_n(&world.config->references, __ATOMIC_SEQ_CST), 1);
-	cr_assert_eq(__atomic_load_n(&streams->references, __ATOMIC_SEQ_CST), 1);
+	/* Ours, and the shard's. */
+	cr_assert_eq(__atomic_load_n(&streams->references, __ATOMIC_SEQ_CST), 2);
 	turn_config_unref(next);
 	stream_config_unref(streams);
 	stop_world(&world);
@@ -162,7 +165,6 @@ Test(shard, can_be_stopped_before_it_ran)
 {
 	struct world world = {.shared = shard_shared_create(10), .config = make_config()};
 	struct shard_params params = {.count = 1, .allocations_max = 10, .shared = world.shared, .config = world.config};
-	memset(params.listeners, -1, sizeof params.listeners);
 	char reason[ENGINE_REASON_SIZE];
 	cr_assert_eq(shard_start(&params, &world.shards[0], reason), 0, "%s", reason);
 	world.count = 1;

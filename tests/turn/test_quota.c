@@ -151,3 +151,22 @@ Test(quota, releasing_what_was_not_acquired_aborts, .signal = SIGABRT)
 	struct quota *quota = quota_of(4, 0);
 	quota_release(quota, 7);
 }
+
+Test(quota, holds_no_more_than_the_capacity_in_force_and_says_whose_bound_it_was)
+{
+	struct quota *quota = quota_create(4);
+	quota_set_capacity(quota, 2);
+	quota_set_total_max(quota, 0);
+	cr_assert_eq(quota_acquire(quota, 1), QUOTA_OK);
+	cr_assert_eq(quota_acquire(quota, 2), QUOTA_OK);
+	cr_assert_eq(quota_acquire(quota, 3), QUOTA_CAPACITY_REACHED);
+	quota_set_capacity(quota, 3);
+	cr_assert_eq(quota_acquire(quota, 3), QUOTA_OK);
+	quota_set_capacity(quota, 1);
+	cr_assert_eq(quota_acquire(quota, 4), QUOTA_CAPACITY_REACHED);
+	quota_set_capacity(quota, 100);
+	quota_set_total_max(quota, 100);
+	cr_assert_eq(quota_acquire(quota, 4), QUOTA_OK);
+	cr_assert_eq(quota_acquire(quota, 5), QUOTA_TOTAL_REACHED);
+	quota_free(quota);
+}
