@@ -195,7 +195,7 @@ bool config_listener_is_replaced(const struct config *config, const struct confi
 
 /*
  * The loaders. NULL when there is an error among *problems; warnings may be there on success too. `problems` is added to, and
- * nothing is logged. The file is JSON; what it is allowed to say: docs/CONFIGURATION.md.
+ * nothing is logged. The file is YAML or JSON; what it is allowed to say: docs/CONFIGURATION.md.
  */
 struct config *config_load_file(const char *path, const struct config_world *world, struct config_problems *problems);
 struct config *config_load_text(

@@ -8,7 +8,7 @@
 #include <limits.h>
 
 #include "server/config.h"
-#include "server/config_json.h"
+#include "server/config_value.h"
 
 enum { READER_PATH_SIZE = 200 };
 

@@ -1,5 +1,5 @@
 /*
- * options - the command line.
+ * options - the command line, and the environment variables that stand in for it.
  */
 #ifndef UTURN_SERVER_OPTIONS_H
 #define UTURN_SERVER_OPTIONS_H
@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "server/config.h"
+#include "server/config_origin.h"
 
 enum options_action {
 	OPTIONS_RUN,
@@ -19,9 +20,12 @@ struct options {
 	enum options_action action;
 	int status; /* OPTIONS_LEAVE: 0, or 2 for wrong usage */
 
-	const char *file; /* NULL: none. As all strings here: inside argv */
-	const char *uri;  /* NULL: none. At most one of the two */
-	bool awaits;      /* the configuration comes while the relay runs: see server_run */
+	/* Where the configuration comes from: at most one of these; none: the embedded default. */
+	const char *file; /* NULL: none. As all strings here: inside argv or the environment */
+	const char *uri;  /* NULL: none */
+	bool discovers;   /* from `cds` */
+	struct cds_source cds;
+	bool awaits; /* -w with a file or a service: starts without a configuration, and takes up every one that comes: see server_run */
 
 	/* These win over the configuration. */
 	const char *loglevel; /* NULL: not given. -v is "all:DEBUG" */
@@ -29,14 +33,17 @@ struct options {
 	enum log_format log_format;
 	enum engine_kind engine;
 	uint32_t shards;
+	uint32_t shards_max; /* --udp-thread-num: no more than that; 0: no such bound */
 	uint32_t drain_timeout_s;
+	bool ready_forced; /* --force-ready-status */
 };
 
-/* Help and version go to `out`, one line about wrong usage to `err`. Reorders argv. */
-struct options options_parse(int argc, char **argv, FILE *out, FILE *err);
+/* Help and version go to `out`, one line about wrong usage to `err`. Reorders argv. Under the name `stunnerd` its default origin
+ * applies. */
+struct options options_parse(int argc, char **argv, const struct config_world *world, FILE *out, FILE *err);
 
-/* The configuration that the options name: file, URI or embedded default, with what the options override. As the loaders of
- * server/config. */
+/* The configuration that the options name, if it is a file, a URI or the embedded default, with what the options override. As the
+ * loaders of server/config. */
 struct config *options_load(const struct options *options, const struct config_world *world, struct config_problems *problems);
 void options_apply(const struct options *options, struct config *config);
 

@@ -7,10 +7,20 @@
 #ifndef UTURN_SERVER_SERVER_VIEW_H
 #define UTURN_SERVER_SERVER_VIEW_H
 
+#include "server/cds.h"
 #include "server/cluster_registry.h"
 #include "server/config.h"
 #include "server/listener_accounts.h"
 #include "shard/shard.h"
+
+/* Where configurations come from. */
+struct source_view {
+	const char *place;       /* "http://10.0.0.1:13478", a file's name, …; NULL: not told */
+	const char *id;          /* whose configuration; NULL: no config discovery service */
+	bool connected;          /* to a config discovery service */
+	char problem[CDS_ERROR_SIZE]; /* why not; "": nothing is known to be wrong */
+	uint64_t connects, messages, refused;
+};
 
 struct server_view {
 	struct shard *const *shards;
@@ -31,6 +41,7 @@ struct server_view {
 	bool draining;
 	struct moment started;
 
+	struct source_view source;
 	uint64_t reloads_ok, reloads_failed;
 	bool last_reload_ok;         /* true before the first one */
 	uint64_t last_reload_wall_s; /* of the last one that succeeded, or of the start; since 1970 */

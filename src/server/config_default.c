@@ -83,24 +83,55 @@ static void override_loglevel(const struct config_world *world, struct config_pr
 		override_text(world, problems, "STUNNER_LOGLEVEL", admin->loglevel, sizeof admin->loglevel);
 }
 
-static void override_from_environment(struct config *config, const struct config_world *world, struct config_problems *problems)
+static void override_listener(
+	const struct config_world *world, struct config_problems *problems, struct config_listener *listener)
 {
-	struct config_listener *listener = &config->listeners[0];
-	struct config_auth *auth = &config->auth;
 	override_port(world, problems, "STUNNER_PORT", &listener->port);
 	override_port(world, problems, "STUNNER_MIN_PORT", &listener->port_min);
 	override_port(world, problems, "STUNNER_MAX_PORT", &listener->port_max);
 	override_address(world, problems, &listener->address);
 	override_text(world, problems, "STUNNER_PUBLIC_ADDR", listener->public_address, sizeof listener->public_address);
 	override_port(world, problems, "STUNNER_PUBLIC_PORT", &listener->public_port);
+}
+
+static void override_auth(const struct config_world *world, struct config_problems *problems, struct config_auth *auth)
+{
 	override_auth_type(world, problems, &auth->type);
 	override_text(world, problems, "STUNNER_REALM", auth->realm, sizeof auth->realm);
 	auth->generated = config_env_get(world, "STUNNER_PASSWORD") == NULL;
 	override_text(world, problems, "STUNNER_USERNAME", auth->username, sizeof auth->username);
 	override_text(world, problems, "STUNNER_PASSWORD", auth->password, sizeof auth->password);
-	override_text(world, problems, "STUNNER_SECRET", auth->secret, sizeof auth->secret);
 	override_text(world, problems, "STUNNER_SHARED_SECRET", auth->secret, sizeof auth->secret);
-	override_loglevel(world, problems, &config->admin);
+}
+
+static void add_listeners(struct config *config, const struct config_world *world, struct config_problems *problems)
+{
+	const struct {
+		const char *name, *variable;
+		enum config_protocol protocol;
+		bool if_unset;
+	} transports[] = {
+		{"udp", "STUNNER_TRANSPORT_UDP_ENABLE", PROTOCOL_UDP, true},
+		{"tcp", "STUNNER_TRANSPORT_TCP_ENABLE", PROTOCOL_TCP, false},
+	};
+	struct config_listener common = config_listener_defaults();
+	common.port_min = 10000;
+	common.port_max = 20000;
+	override_listener(world, problems, &common);
+	for (size_t i = 0; i < sizeof transports / sizeof transports[0]; i++) {
+		if (!config_env_switch(world, transports[i].variable, transports[i].if_unset))
+			continue;
+		struct config_listener *listener = &config->listeners[config->listener_count];
+		*listener = common;
+		listener->document_index = (uint16_t)config->listener_count++;
+		listener->protocol = transports[i].protocol;
+		config_set_text(listener->name, sizeof listener->name, transports[i].name);
+		if (!config_listener_route_to_all(listener, config))
+			config_error(problems, "", "out of memory");
+	}
+	if (config->listener_count == 0)
+		config_error(problems, "STUNNER_TRANSPORT_UDP_ENABLE",
+			"is off, and so is STUNNER_TRANSPORT_TCP_ENABLE: set one of them to 1");
 }
 
 struct config *config_load_default(const struct config_world *world, struct config_problems *problems)
@@ -109,18 +140,14 @@ struct config *config_load_default(const struct config_world *world, struct conf
 	size_t errors = problems->errors;
 	problems->source = "environment";
 	if (config) {
-		struct config_listener *listener = &config->listeners[0];
-		*listener = config_listener_defaults();
-		config_set_text(listener->name, sizeof listener->name, "udp");
-		listener->port_min = 10000;
-		listener->port_max = 20000;
-		config->listener_count = 1;
 		config->admin.metrics = (struct config_http){.enabled = true, .port = 8080, .path = "/metrics"};
 		random_word(world, config->auth.username, USERNAME_SIZE);
 		random_word(world, config->auth.password, PASSWORD_SIZE);
-		if (!config_cluster_add_any(config, "public") || !config_listener_route_to_all(listener, config))
+		if (!config_cluster_add_any(config, "public"))
 			config_error(problems, "", "out of memory");
-		override_from_environment(config, world, problems);
+		add_listeners(config, world, problems);
+		override_auth(world, problems, &config->auth);
+		override_loglevel(world, problems, &config->admin);
 	}
 	return config_check(config, world, problems, errors);
 }

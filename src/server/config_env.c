@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *config_env_system(void *context, const char *name)
 {
@@ -16,9 +17,23 @@ static bool is_number(const char *text)
 	return text && *text && text[strspn(text, "0123456789")] == '\0';
 }
 
+/* STUNner's first documents and its code call some by different names. */
+static const char *other_name(const char *name)
+{
+	static const char *const pairs[][2] = {
+		{"STUNNER_PUBLIC_ADDR", "STUNNER_PUBLIC_IP"}, {"STUNNER_SHARED_SECRET", "STUNNER_SECRET"}};
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+		for (size_t n = 0; n < 2; n++)
+			if (strcmp(name, pairs[i][n]) == 0)
+				return pairs[i][1 - n];
+	return NULL;
+}
+
 const char *config_env_get(const struct config_world *world, const char *name)
 {
-	const char *value = world->getenv(world->context, name);
+	const char *value = world->getenv(world->context, name), *other = other_name(name);
+	if ((value == NULL || *value == '\0') && other != NULL)
+		value = world->getenv(world->context, other);
 	if (value && *value)
 		return value;
 	if (strcmp(name, "STUNNER_PORT") != 0)
@@ -26,6 +41,18 @@ const char *config_env_get(const struct config_world *world, const char *name)
 	/* The early stunnerd's rule. */
 	const char *public_port = world->getenv(world->context, "STUNNER_PUBLIC_PORT");
 	return is_number(public_port) ? public_port : "3478";
+}
+
+bool config_env_switch(const struct config_world *world, const char *name, bool if_unset)
+{
+	static const char *const offs[] = {"", "0", "false", "no", "off"};
+	const char *value = world->getenv(world->context, name);
+	if (value == NULL)
+		return if_unset;
+	for (size_t i = 0; i < sizeof offs / sizeof offs[0]; i++)
+		if (strcasecmp(value, offs[i]) == 0)
+			return false;
+	return true;
 }
 
 struct expansion {

@@ -5,29 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/bytes.h"
-
-/* Credentials are among the texts. */
-static void clear(struct config_value *value)
-{
-	if (value->text)
-		bytes_wipe(value->text, strlen(value->text));
-	free(value->text);
-	free(value->name);
-	for (size_t i = 0; i < value->count; i++)
-		clear(&value->items[i]);
-	free(value->items);
-}
-
-void config_json_free(struct config_value *root)
-{
-	if (root == NULL)
-		return;
-	clear(root);
-	free(root);
-}
 
 static bool convert(const json_t *json, struct config_value *ret_value);
 
@@ -96,9 +75,9 @@ static bool convert(const json_t *json, struct config_value *value)
 	return true;
 }
 
-static void no_memory(struct config_json_error *ret_error)
+static void no_memory(struct config_syntax_error *ret_error)
 {
-	*ret_error = (struct config_json_error){.text = "out of memory"};
+	*ret_error = (struct config_syntax_error){.text = "out of memory"};
 }
 
 /* Jansson takes some failed allocations for mistakes in the text. One document at a time is parsed, by one thread. */
@@ -119,7 +98,7 @@ static void wipe_and_free(void *block)
 	free(block);
 }
 
-struct config_value *config_json_parse(const char *text, size_t size, struct config_json_error *ret_error)
+struct config_value *config_json_parse(const char *text, size_t size, struct config_syntax_error *ret_error)
 {
 	json_error_t error;
 	json_set_alloc_funcs(allocate, wipe_and_free);
@@ -130,43 +109,16 @@ struct config_value *config_json_parse(const char *text, size_t size, struct con
 		return NULL;
 	}
 	if (json == NULL) {
-		*ret_error = (struct config_json_error){.line = error.line, .column = error.column > 0 ? error.column : 1};
+		*ret_error = (struct config_syntax_error){.line = error.line, .column = error.column > 0 ? error.column : 1};
 		snprintf(ret_error->text, sizeof ret_error->text, "%s", error.text);
 		return NULL;
 	}
 	struct config_value *root = calloc(1, sizeof *root);
 	if (root == NULL || !convert(json, root)) {
-		config_json_free(root);
+		config_value_free(root);
 		root = NULL;
 		no_memory(ret_error);
 	}
 	json_decref(json);
 	return root;
-}
-
-const struct config_value *config_value_member(const struct config_value *object, const char *name, bool any_case)
-{
-	if (object->kind != VALUE_OBJECT)
-		return NULL;
-	for (size_t i = 0; i < object->count; i++)
-		if (strcmp(object->items[i].name, name) == 0)
-			return &object->items[i];
-	for (size_t i = 0; any_case && i < object->count; i++)
-		if (strcasecmp(object->items[i].name, name) == 0)
-			return &object->items[i];
-	return NULL;
-}
-
-const char *config_value_kind_name(enum config_value_kind kind)
-{
-	static const char *const names[] = {
-		[VALUE_NULL] = "null",
-		[VALUE_BOOL] = "true or false",
-		[VALUE_INTEGER] = "a number",
-		[VALUE_REAL] = "a fraction",
-		[VALUE_TEXT] = "a string",
-		[VALUE_LIST] = "a list",
-		[VALUE_OBJECT] = "an object",
-	};
-	return names[kind];
 }

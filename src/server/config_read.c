@@ -73,7 +73,8 @@ static void *at(void *target, const struct config_field *field)
 
 const char *config_reader_text(struct config_reader *r, const struct config_value *value)
 {
-	if (value->kind == VALUE_TEXT)
+	/* YAML's 1234 without quotes is a string where a string is wanted. */
+	if (value->kind == VALUE_TEXT || (value->plain && value->kind != VALUE_NULL))
 		return value->text;
 	config_reader_error(r, "%s is not a string: put it in quotes", config_value_kind_name(value->kind));
 	return NULL;

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "discovery.h"
 #include "server/config_print.h"
 #include "server/config_streams.h"
 #include "server/server.h"
@@ -24,34 +25,48 @@ static bool streams_are_fine(const struct config *config, struct config_problems
 	return streams != NULL;
 }
 
-static const char *config_source(const struct options *options)
+static const char *config_source(const struct options *options, char place[static CDS_TEXT_SIZE])
 {
+	if (options->discovers)
+		return config_origin_text(&options->cds, place);
 	if (options->file != NULL)
 		return options->file;
 	return options->uri != NULL ? "the URI" : "the embedded default";
 }
 
+/* Watched, a file may be missing or wrong yet, and of a service everything comes later. */
+static bool may_come_later(const struct options *options)
+{
+	return options->awaits && options->action == OPTIONS_RUN;
+}
+
+static struct config *load(const struct options *options, struct config_problems *problems)
+{
+	if (options->discovers)
+		return may_come_later(options) ? NULL : discovery_load(options, config_world_system(), problems);
+	return options_load(options, config_world_system(), problems);
+}
+
 int main(int argc, char **argv)
 {
-	struct options options = options_parse(argc, argv, stdout, stderr);
+	struct options options = options_parse(argc, argv, config_world_system(), stdout, stderr);
 	if (options.action == OPTIONS_LEAVE)
 		return options.status;
 
-	if (options.awaits && options.action == OPTIONS_RUN)
-		return server_run(NULL, &options);
+	char place[CDS_TEXT_SIZE];
 	struct config_problems problems = {0};
-	struct config *config = options_load(&options, config_world_system(), &problems);
+	struct config *config = load(&options, &problems);
 	if (config != NULL && options.action != OPTIONS_RUN && !streams_are_fine(config, &problems)) {
 		config_free(config);
 		config = NULL;
 	}
 	print_problems(&problems);
-	if (config == NULL)
+	if (config == NULL && !may_come_later(&options))
 		return 1;
 
 	switch (options.action) {
 	case OPTIONS_CHECK:
-		printf("OK: %s: %zu listener%s, %zu cluster%s\n", config_source(&options), config->listener_count,
+		printf("OK: %s: %zu listener%s, %zu cluster%s\n", config_source(&options, place), config->listener_count,
 			config->listener_count == 1 ? "" : "s", config->cluster_count, config->cluster_count == 1 ? "" : "s");
 		break;
 	case OPTIONS_DRY_RUN:

@@ -4,25 +4,57 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
-enum { KEY_LOG_FORMAT = 0x100, KEY_CHECK, KEY_ENGINE, KEY_SHARDS, KEY_DRAIN_TIMEOUT, KEY_VERSION };
+#include "options_compat.h"
+#include "server/config_env.h"
 
-enum { DRAIN_TIMEOUT_MAX_S = 604800 };
+enum {
+	KEY_LOG_FORMAT = 0x100,
+	KEY_CHECK,
+	KEY_ENGINE,
+	KEY_SHARDS,
+	KEY_DRAIN_TIMEOUT,
+	KEY_FORCE_READY,
+	KEY_CA,
+	KEY_CDS_ADDRESS,
+	KEY_CDS_NAMESPACE,
+	KEY_CDS_PORT,
+	KEY_WATCH,
+	KEY_DRY_RUN,
+	KEY_VERBOSE,
+	KEY_VERSION,
+};
+
+enum { DRAIN_TIMEOUT_MAX_S = 604800, UDP_THREADS_MAX = 65535, HOST_NAME_SIZE = 256 };
+/* Where stunnerd looks for a config discovery service when it is told nothing. */
+#define STUNNERD_ORIGIN ":13478"
 
 /* clang-format off */
 static const struct argp_option argp_options[] = {
-	{"config",        'c',               "FILE",      0, "Configuration: path or file://path of a JSON file", 1},
-	{"check",         KEY_CHECK,         NULL,        0, "Check the configuration and leave: status 0 or 1", 1},
-	{"dry-run",       'd',               NULL,        0, "Show what would run, open nothing, and leave", 1},
-	{"watch",         'w',               NULL,        0, "Accepted for compatibility: the file is always watched", 1},
-	{"engine",        KEY_ENGINE,        "ENGINE",    0, "auto, io_uring or epoll; wins over the configuration", 2},
-	{"shards",        KEY_SHARDS,        "N",         0, "Threads that relay; 0: as many as there are processors", 2},
-	{"drain-timeout", KEY_DRAIN_TIMEOUT, "SECONDS",   0, "How long SIGTERM waits for allocations to end; 0: for all", 2},
-	{"log",           'l',               "SPEC",      0, "Log levels by scope, as in all:WARN,turn:DEBUG", 3},
-	{"log-format",    KEY_LOG_FORMAT,    "text|json", 0, "How log lines are written", 3},
-	{"verbose",       'v',               NULL,        0, "The same as --log all:DEBUG", 3},
-	{"help",          'h',               NULL,        0, "Show this and leave", 4},
-	{"version",       KEY_VERSION,       NULL,        0, "Show the version and leave", 4},
+	{"config", 'c', "ORIGIN", 0, "Configuration: a file of YAML or JSON (path or file://path), or a config discovery service "
+		"(IP:port, http://, https://, ws://, wss:// or k8s)", 1},
+	{NULL, 'w', NULL, 0, "Start without a configuration too, and take up every one that comes", 1},
+	{"watch", KEY_WATCH, "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL, 1},
+	{"check", KEY_CHECK, NULL, 0, "Check the configuration and leave: status 0 or 1", 1},
+	{NULL, 'd', NULL, 0, "Show what would run, open nothing, and leave", 1},
+	{"dry-run", KEY_DRY_RUN, "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL, 1},
+	{"engine", KEY_ENGINE, "ENGINE", 0, "auto, io_uring or epoll; wins over the configuration", 2},
+	{"shards", KEY_SHARDS, "N", 0, "Threads that relay; 0: as many as there are processors", 2},
+	{"udp-thread-num", 'u', "N", 0, "No more than N threads that relay, and no more than there are processors; 0: no such bound", 2},
+	{"drain-timeout", KEY_DRAIN_TIMEOUT, "SECONDS", 0, "How long SIGTERM waits for allocations to end; 0: for all", 2},
+	{"force-ready-status", KEY_FORCE_READY, "BOOL", OPTION_ARG_OPTIONAL, "Stay ready while draining, whatever the configuration says", 2},
+	{"log", 'l', "SPEC", 0, "Log levels by scope, as in all:WARN,turn:DEBUG", 3},
+	{"log-format", KEY_LOG_FORMAT, "text|json", 0, "How log lines are written", 3},
+	{NULL, 'v', NULL, 0, "The same as --log all:DEBUG", 3},
+	{"verbose", KEY_VERBOSE, "BOOL", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, NULL, 3},
+	{"id", 'i', "NAMESPACE/NAME", 0, "Whose configuration a config discovery service is asked for", 4},
+	{"certificate-authority", KEY_CA, "FILE", 0, "Who is trusted to sign the certificate of a config discovery service (PEM)", 4},
+	{"cds-server-address", KEY_CDS_ADDRESS, "HOST", 0, "Where the service is that \"-c k8s\" stands for", 4},
+	{"cds-server-namespace", KEY_CDS_NAMESPACE, "NAME", 0, "Likewise, its namespace; stunner-system otherwise", 4},
+	{"cds-server-port", KEY_CDS_PORT, "PORT", 0, "Likewise, its port; 13478 otherwise", 4},
+	{"help", 'h', NULL, 0, "Show this and leave", 5},
+	{"version", KEY_VERSION, NULL, 0, "Show the version and leave", 5},
 	{NULL, 0, NULL, 0, NULL, 0},
 };
 /* clang-format on */
@@ -30,13 +62,17 @@ static const struct argp_option argp_options[] = {
 static const char documentation[] =
 	"uturn - a STUN and TURN relay"
 	"\v"
-	"Without FILE and URI, uturn starts on an embedded default with fresh credentials and prints how to use it; the STUNNER_* "
-	"environment variables override parts of it.\n"
+	"Without ORIGIN and URI, STUNNER_CONFIG_ORIGIN names the origin. Where that is not set either, uturn starts on an embedded default "
+	"with fresh credentials and prints how to use it; the STUNNER_* environment variables override parts of it. Under the name stunnerd, "
+	"the origin is :13478 then.\n"
+	"\n"
+	"-w, -d and -v are also --watch, --dry-run and --verbose. The options that stunnerd takes from kubectl are accepted, without effect.\n"
 	"\n"
 	"Examples:\n"
 	"  uturn                                  try it out\n"
-	"  uturn -c uturn.json                    run a configuration\n"
-	"  uturn -c uturn.json --check            is it valid?\n"
+	"  uturn -c uturn.yaml                    run a configuration\n"
+	"  uturn -c uturn.yaml --check            is it valid?\n"
+	"  uturn -w -c http://10.0.0.1:13478 -i namespace/gateway\n"
 	"  uturn 'turn://user:pass@0.0.0.0:3478?transport=udp'\n"
 	"  uturn 'turns://user:pass@0.0.0.0:5349?transport=tcp'\n"
 	"\n"
@@ -45,8 +81,10 @@ static const char documentation[] =
 struct parse {
 	struct options options;
 	FILE *out, *err;
-	struct argp_state *state;
 	bool told; /* a usage error has had its line */
+	bool watch, verbose;
+	const char *origin, *id; /* NULL: not given */
+	const char *ca_file, *cds_address, *cds_namespace, *cds_port;
 };
 
 static void usage_error(struct parse *p, const char *subject, const char *wrong)
@@ -68,18 +106,6 @@ static bool number(const char *text, uint32_t max, uint32_t *ret_number)
 		return false;
 	*ret_number = (uint32_t)value;
 	return true;
-}
-
-static void set_file(struct parse *p, const char *text)
-{
-	const char *scheme = strstr(text, "://");
-	if (strncmp(text, "file://", 7) == 0)
-		text += 7;
-	else if (scheme || strcmp(text, "k8s") == 0)
-		usage_error(p, text, "this version reads configurations from files only: use a path or file://path");
-	if (*text == '\0')
-		usage_error(p, "--config", "no path: use a path or file://path");
-	p->options.file = text;
 }
 
 static void set_engine(struct parse *p, const char *text)
@@ -125,7 +151,7 @@ static void set_uri(struct parse *p, const char *text)
 	if (p->options.uri)
 		usage_error(p, text, "one argument too many: use one URI");
 	else if (strncasecmp(text, "turn:", 5) != 0 && strncasecmp(text, "turns:", 6) != 0)
-		usage_error(p, text, "not a turn: URI: use turn://user:password@address:port?transport=udp, or -c FILE for a file");
+		usage_error(p, text, "not a turn: URI: use turn://user:password@address:port?transport=udp, or -c for a file");
 	p->options.uri = text;
 }
 
@@ -136,6 +162,34 @@ static void leave(struct parse *p)
 		p->options.status = 0;
 	}
 	p->told = true;
+}
+
+/* As Go's flags have it: --watch, --watch=true. */
+static bool is_on(struct parse *p, const char *text)
+{
+	static const char *const ons[] = {"true", "t", "1"}, *const offs[] = {"false", "f", "0"};
+	for (size_t i = 0; text != NULL && i < sizeof ons / sizeof ons[0]; i++) {
+		if (strcasecmp(text, ons[i]) == 0)
+			return true;
+		if (strcasecmp(text, offs[i]) == 0)
+			return false;
+	}
+	if (text != NULL)
+		usage_error(p, text, "neither true nor false");
+	return true;
+}
+
+static void set_id(struct parse *p, const char *text)
+{
+	if (!config_origin_id_valid(text))
+		usage_error(p, text, "not an identity: use namespace/name, those of the Gateway");
+	p->id = text;
+}
+
+static void set_action(struct parse *p, enum options_action action)
+{
+	if (p->options.action != OPTIONS_LEAVE)
+		p->options.action = action;
 }
 
 static const struct argp argp;
@@ -149,51 +203,106 @@ static void unknown_option(struct parse *p, const struct argp_state *state)
 	usage_error(p, subject, "unknown option, or its value is missing");
 }
 
+static void show_help(struct parse *p)
+{
+	if (!p->told)
+		argp_help(&argp, p->out, ARGP_HELP_STD_HELP & ~(unsigned)(ARGP_HELP_EXIT_OK | ARGP_HELP_EXIT_ERR),
+			(char *)(uintptr_t) "uturn");
+	leave(p);
+}
+
+static void show_version(struct parse *p)
+{
+	if (!p->told)
+		fprintf(p->out, "uturn %s\n", UTURN_VERSION);
+	leave(p);
+}
+
+/* How the relay runs. False: another option. */
+static bool parse_running(struct parse *p, int key, const char *value)
+{
+	struct options *o = &p->options;
+	switch (key) {
+	case 'l':
+		set_loglevel(p, value);
+		return true;
+	case KEY_LOG_FORMAT:
+		set_log_format(p, value);
+		return true;
+	case KEY_ENGINE:
+		set_engine(p, value);
+		return true;
+	case KEY_SHARDS:
+		set_number(p, value, CONFIG_SHARDS_MAX, "not a number of shards: use 0 to 64", &o->shards, &o->shards_given);
+		return true;
+	case 'u':
+		if (!number(value, UDP_THREADS_MAX, &o->shards_max))
+			usage_error(p, value, "not a number of threads: use 0 to 65535");
+		return true;
+	case KEY_DRAIN_TIMEOUT:
+		set_number(p, value, DRAIN_TIMEOUT_MAX_S, "not a time-out: use 0 to 604800 seconds", &o->drain_timeout_s,
+			&o->drain_timeout_given);
+		return true;
+	case KEY_FORCE_READY:
+		o->ready_forced = is_on(p, value);
+		return true;
+	case 'v':
+	case KEY_VERBOSE:
+		p->verbose = is_on(p, value);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Where the configuration comes from, and what is done with it. False: another option. */
+static bool parse_origin(struct parse *p, int key, const char *value)
+{
+	switch (key) {
+	case 'c':
+		p->origin = value;
+		return true;
+	case 'w':
+	case KEY_WATCH:
+		p->watch = is_on(p, value);
+		return true;
+	case 'd':
+	case KEY_DRY_RUN:
+		if (is_on(p, value))
+			set_action(p, OPTIONS_DRY_RUN);
+		return true;
+	case KEY_CHECK:
+		set_action(p, OPTIONS_CHECK);
+		return true;
+	case 'i':
+		set_id(p, value);
+		return true;
+	case KEY_CA:
+		p->ca_file = value;
+		return true;
+	case KEY_CDS_ADDRESS:
+		p->cds_address = value;
+		return true;
+	case KEY_CDS_NAMESPACE:
+		p->cds_namespace = value;
+		return true;
+	case KEY_CDS_PORT:
+		p->cds_port = value;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct parse *p = state->input;
 	switch (key) {
-	case 'c':
-		set_file(p, value);
-		return 0;
-	case 'l':
-		set_loglevel(p, value);
-		return 0;
-	case 'v':
-		p->options.loglevel = "all:DEBUG";
-		return 0;
-	case 'w':
-		return 0;
-	case 'd':
-		p->options.action = p->options.action == OPTIONS_LEAVE ? OPTIONS_LEAVE : OPTIONS_DRY_RUN;
-		return 0;
-	case KEY_CHECK:
-		p->options.action = p->options.action == OPTIONS_LEAVE ? OPTIONS_LEAVE : OPTIONS_CHECK;
-		return 0;
-	case KEY_ENGINE:
-		set_engine(p, value);
-		return 0;
-	case KEY_LOG_FORMAT:
-		set_log_format(p, value);
-		return 0;
-	case KEY_SHARDS:
-		set_number(p, value, CONFIG_SHARDS_MAX, "not a number of shards: use 0 to 64", &p->options.shards,
-			&p->options.shards_given);
-		return 0;
-	case KEY_DRAIN_TIMEOUT:
-		set_number(p, value, DRAIN_TIMEOUT_MAX_S, "not a time-out: use 0 to 604800 seconds", &p->options.drain_timeout_s,
-			&p->options.drain_timeout_given);
-		return 0;
 	case 'h':
-		if (!p->told)
-			argp_help(&argp, p->out, ARGP_HELP_STD_HELP & ~(unsigned)(ARGP_HELP_EXIT_OK | ARGP_HELP_EXIT_ERR),
-				(char *)(uintptr_t) "uturn");
-		leave(p);
+		show_help(p);
 		return 0;
 	case KEY_VERSION:
-		if (!p->told)
-			fprintf(p->out, "uturn %s\n", UTURN_VERSION);
-		leave(p);
+		show_version(p);
 		return 0;
 	case ARGP_KEY_ARG:
 		set_uri(p, value);
@@ -202,21 +311,96 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		unknown_option(p, state);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_running(p, key, value) || parse_origin(p, key, value) ? 0 : ARGP_ERR_UNKNOWN;
 	}
 }
 
+static const struct argp_child children[] = {{&options_compat, 0, NULL, 0}, {NULL, 0, NULL, 0}};
 static const struct argp argp = {
-	argp_options, parse_option, "[turn://USER:PASSWORD@ADDRESS:PORT?transport=udp]", documentation, NULL, NULL, NULL};
+	argp_options, parse_option, "[turn://USER:PASSWORD@ADDRESS:PORT?transport=udp]", documentation, children, NULL, NULL};
 
-struct options options_parse(int argc, char **argv, FILE *out, FILE *err)
+/* Whose configuration is meant: the operator names its Gateway in the environment. */
+static void identify(struct parse *p, const struct config_world *world)
+{
+	struct cds_source *cds = &p->options.cds;
+	const char *name = config_env_get(world, "STUNNER_NAME"), *space = config_env_get(world, "STUNNER_NAMESPACE");
+	const char *node = config_env_get(world, "STUNNER_NODENAME");
+	char host[HOST_NAME_SIZE] = "";
+	cds->ca_file = p->ca_file;
+	if (node != NULL)
+		snprintf(cds->node, sizeof cds->node, "%s", node);
+	gethostname(host, sizeof host - 1);
+	if (p->id != NULL)
+		snprintf(cds->id, sizeof cds->id, "%s", p->id);
+	else if (name != NULL && space != NULL)
+		snprintf(cds->id, sizeof cds->id, "%s/%s", space, name);
+	else
+		snprintf(cds->id, sizeof cds->id, "default/stunnerd-%s", host);
+	if (!config_origin_id_valid(cds->id))
+		usage_error(p, cds->id, "not an identity: use -i namespace/name, or STUNNER_NAMESPACE and STUNNER_NAME");
+}
+
+static const char *text_or(const struct config_world *world, const char *given, const char *variable)
+{
+	const char *value = given != NULL ? given : config_env_get(world, variable);
+	return value != NULL ? value : "";
+}
+
+static void find_service_in_cluster(struct parse *p, const struct config_world *world)
+{
+	const char *host = text_or(world, p->cds_address, "CDS_SERVER_ADDR");
+	const char *space = text_or(world, p->cds_namespace, "CDS_SERVER_NAMESPACE");
+	const char *port = text_or(world, p->cds_port, "CDS_SERVER_PORT");
+	const char *wrong = config_origin_in_cluster(host, space, port, &p->options.cds);
+	if (wrong != NULL)
+		usage_error(p, "-c k8s: --cds-server-address, --cds-server-namespace or --cds-server-port", wrong);
+	p->options.discovers = true;
+}
+
+static bool is_stunnerd(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	return strcmp(slash != NULL ? slash + 1 : name, "stunnerd") == 0;
+}
+
+static void find_origin(struct parse *p, const char *name, const struct config_world *world)
+{
+	struct options *o = &p->options;
+	struct config_origin origin = {0};
+	const char *text = p->origin;
+	if (text != NULL && o->uri != NULL)
+		usage_error(p, text, "a configuration and a URI at once: use one of them");
+	if (text == NULL && o->uri == NULL)
+		text = config_env_get(world, "STUNNER_CONFIG_ORIGIN");
+	if (text == NULL && o->uri == NULL && is_stunnerd(name))
+		text = STUNNERD_ORIGIN;
+	if (text == NULL)
+		return;
+	if (strcmp(text, "k8s") == 0) {
+		find_service_in_cluster(p, world);
+	} else {
+		const char *wrong = config_origin_parse(text, &origin);
+		if (wrong != NULL)
+			usage_error(p, *text ? text : "--config", wrong);
+		o->file = origin.file;
+		o->discovers = origin.file == NULL;
+		o->cds = origin.cds;
+	}
+	if (o->discovers)
+		identify(p, world);
+	o->awaits = p->watch;
+}
+
+struct options options_parse(int argc, char **argv, const struct config_world *world, FILE *out, FILE *err)
 {
 	struct parse p = {.options = {.action = OPTIONS_RUN}, .out = out, .err = err};
 	error_t error = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &p);
 	if (error)
 		usage_error(&p, "arguments", strerror(error));
-	if (p.options.file && p.options.uri)
-		usage_error(&p, p.options.file, "a file and a URI at once: use one of them");
+	if (p.options.action != OPTIONS_LEAVE)
+		find_origin(&p, argc > 0 ? argv[0] : "", world);
+	if (p.verbose && p.options.loglevel == NULL)
+		p.options.loglevel = "all:DEBUG";
 	return p.options;
 }
 
@@ -233,6 +417,8 @@ void options_apply(const struct options *options, struct config *config)
 		admin->shards = options->shards;
 	if (options->drain_timeout_given)
 		admin->drain_timeout_s = options->drain_timeout_s;
+	if (options->ready_forced)
+		admin->ready_while_draining = true;
 }
 
 struct config *options_load(const struct options *options, const struct config_world *world, struct config_problems *problems)

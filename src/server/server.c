@@ -30,6 +30,8 @@ static int size_up(struct server *server, const struct config_admin *admin)
 	server->shard_count = admin->shards != 0 ? admin->shards : machine_shards(&server->machine);
 	if (server->shard_count > SHARDS_MAX)
 		server->shard_count = SHARDS_MAX;
+	if (server->options->shards_max != 0 && server->shard_count > server->options->shards_max)
+		server->shard_count = server->options->shards_max;
 	struct machine_wish wish = {
 		.shards = server->shard_count,
 		.listeners = 1,
@@ -204,6 +206,8 @@ static int start(struct server *server, struct config **first)
 		return -1;
 	if (server->options->file != NULL)
 		server->watch = watch_start(server, server->options->file);
+	if (server->options->discovers && server->options->awaits)
+		server->discovery = discovery_start(server);
 	for (unsigned i = 0; i < server->shard_count; i++)
 		shard_run(server->shards[i], server->shards);
 	return 0;
@@ -211,6 +215,7 @@ static int start(struct server *server, struct config **first)
 
 static void stop(struct server *server)
 {
+	discovery_stop(server->discovery);
 	watch_stop(server->watch);
 	for (size_t i = 0; i < sizeof server->signals / sizeof server->signals[0]; i++)
 		if (server->signals[i] != NULL)

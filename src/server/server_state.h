@@ -1,12 +1,14 @@
 /*
  * server_state - what the process holds, and the functions its files offer each other: server (start and end), listeners (sockets),
- * reload (a new configuration), retirement (of listeners), watch (when there is a new configuration), drain (the way out).
+ * reload (a new configuration), retirement (of listeners), watch and discovery (when there is a new configuration), drain (the way
+ * out).
  */
 #ifndef UTURN_SRC_SERVER_SERVER_STATE_H
 #define UTURN_SRC_SERVER_SERVER_STATE_H
 
 #include <event2/event.h>
 
+#include "discovery.h"
 #include "server/cluster_registry.h"
 #include "server/config_world.h"
 #include "server/machine.h"
@@ -43,6 +45,7 @@ struct server {
 	struct server_view view; /* what they show */
 	struct event *signals[3];
 	struct watch *watch;        /* the folders of the configuration file and of certificates; NULL: no file */
+	struct discovery *discovery; /* configurations from a config discovery service; NULL: none is followed */
 	struct event *drain_poll;   /* running while draining */
 	uint64_t drain_deadline_ns; /* 0: none */
 };

@@ -83,3 +83,31 @@ Test(config_env, takes_the_public_port_where_stunner_port_is_not_set)
 	cr_assert_str_eq(config_env_get(&rig.world, "STUNNER_PORT"), "99");
 	cr_assert_null(config_env_get(&rig.world, "STUNNER_ADDR"));
 }
+
+Test(config_env, what_has_two_names_is_one_variable)
+{
+	static const struct rig_variable one[] = {{"STUNNER_PUBLIC_IP", "192.0.2.1"}, {"STUNNER_SECRET", "s"}, {NULL, NULL}};
+	static const struct rig_variable other[] = {
+		{"STUNNER_PUBLIC_ADDR", "192.0.2.2"}, {"STUNNER_SHARED_SECRET", "t"}, {"STUNNER_SECRET", ""}, {NULL, NULL}};
+	rig.environment = one;
+	cr_assert_str_eq(config_env_get(&rig.world, "STUNNER_PUBLIC_ADDR"), "192.0.2.1");
+	cr_assert_str_eq(config_env_get(&rig.world, "STUNNER_SHARED_SECRET"), "s");
+	rig.environment = other;
+	cr_assert_str_eq(config_env_get(&rig.world, "STUNNER_PUBLIC_IP"), "192.0.2.2");
+	cr_assert_str_eq(config_env_get(&rig.world, "STUNNER_SECRET"), "t");
+	cr_assert_null(config_env_get(&rig.world, "STUNNER_REALM"));
+}
+
+Test(config_env, switches)
+{
+	static const struct rig_variable variables[] = {
+		{"ON", "1"}, {"YES", "yes"}, {"OFF", ""}, {"ZERO", "0"}, {"NO", "False"}, {NULL, NULL}};
+	rig.environment = variables;
+	cr_assert(config_env_switch(&rig.world, "ON", false));
+	cr_assert(config_env_switch(&rig.world, "YES", false));
+	cr_assert_not(config_env_switch(&rig.world, "OFF", true));
+	cr_assert_not(config_env_switch(&rig.world, "ZERO", true));
+	cr_assert_not(config_env_switch(&rig.world, "NO", true));
+	cr_assert(config_env_switch(&rig.world, "UNSET", true));
+	cr_assert_not(config_env_switch(&rig.world, "UNSET", false));
+}

@@ -6,25 +6,32 @@
 #include "server/options.h"
 
 static char out_text[8192], err_text[1024];
+static struct config_rig rig;
 
 /* `line` is split at spaces. */
-static struct options parse(const char *line)
+static struct options parse_as(const char *name, const char *line, const struct rig_variable *environment)
 {
-	static char copy[512];
-	static char *argv[32];
+	static char copy[1024];
+	static char *argv[64];
 	int argc = 0;
 	char *rest = NULL;
-	snprintf(copy, sizeof copy, "uturn %s", line);
+	config_rig_init(&rig, environment);
+	snprintf(copy, sizeof copy, "%s %s", name, line);
 	for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
 		argv[argc++] = word;
 	argv[argc] = NULL;
 	memset(out_text, 0, sizeof out_text);
 	memset(err_text, 0, sizeof err_text);
 	FILE *out = fmemopen(out_text, sizeof out_text - 1, "w"), *err = fmemopen(err_text, sizeof err_text - 1, "w");
-	struct options options = options_parse(argc, argv, out, err);
+	struct options options = options_parse(argc, argv, &rig.world, out, err);
 	fclose(out);
 	fclose(err);
 	return options;
+}
+
+static struct options parse(const char *line)
+{
+	return parse_as("uturn", line, NULL);
 }
 
 Test(options, run_the_embedded_default_when_there_are_none)
@@ -82,21 +89,24 @@ Test(options, say_in_one_line_what_is_wrong_and_leave_with_status_2)
 		{"-x", "uturn: -x: unknown option, or its value is missing (see uturn --help)\n"},
 		{"-c", "uturn: -c: unknown option, or its value is missing (see uturn --help)\n"},
 		{"--bogus --check --help", "uturn: --bogus: unknown option, or its value is missing (see uturn --help)\n"},
-		{"-c http://cds:13478", "uturn: http://cds:13478: this version reads configurations from files only: use a path or "
-					"file://path (see uturn --help)\n"},
-		{"-c k8s", "uturn: k8s: this version reads configurations from files only: use a path or file://path (see uturn "
-			   "--help)\n"},
-		{"-c file://", "uturn: --config: no path: use a path or file://path (see uturn --help)\n"},
+		{"-c ftp://cds", "uturn: ftp://cds: is neither a file nor a config discovery service: use a path, file://path, IP:port, "
+				 "http://host:port, or ws://, https://, wss:// likewise (see uturn --help)\n"},
+		{"-c file://", "uturn: file://: has no path in it: use a path or file://path (see uturn --help)\n"},
+		{"-c k8s --cds-server-port x", "uturn: -c k8s: --cds-server-address, --cds-server-namespace or --cds-server-port: is not "
+					       "a port: use 1 to 65535 (see uturn --help)\n"},
+		{"-i gateway", "uturn: gateway: not an identity: use namespace/name, those of the Gateway (see uturn --help)\n"},
+		{"-u many", "uturn: many: not a number of threads: use 0 to 65535 (see uturn --help)\n"},
+		{"--watch=perhaps", "uturn: perhaps: neither true nor false (see uturn --help)\n"},
 		{"--engine kqueue", "uturn: kqueue: no such engine: use auto, io_uring or epoll (see uturn --help)\n"},
 		{"--shards 65", "uturn: 65: not a number of shards: use 0 to 64 (see uturn --help)\n"},
 		{"--shards -1", "uturn: -1: not a number of shards: use 0 to 64 (see uturn --help)\n"},
 		{"--drain-timeout 1h", "uturn: 1h: not a time-out: use 0 to 604800 seconds (see uturn --help)\n"},
 		{"--log-format xml", "uturn: xml: no such log format: use text or json (see uturn --help)\n"},
 		{"-l loud", "uturn: loud: not a list of scope:LEVEL: use one like all:INFO,turn:DEBUG (see uturn --help)\n"},
-		{"u.json", "uturn: u.json: not a turn: URI: use turn://user:password@address:port?transport=udp, or -c FILE for a "
-			   "file (see uturn --help)\n"},
+		{"u.json", "uturn: u.json: not a turn: URI: use turn://user:password@address:port?transport=udp, or -c for a file "
+			   "(see uturn --help)\n"},
 		{"turn:a turn:b", "uturn: turn:b: one argument too many: use one URI (see uturn --help)\n"},
-		{"-c u.json turn:a", "uturn: u.json: a file and a URI at once: use one of them (see uturn --help)\n"},
+		{"-c u.json turn:a", "uturn: u.json: a configuration and a URI at once: use one of them (see uturn --help)\n"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct options o = parse(cases[i].line);
@@ -109,9 +119,7 @@ Test(options, say_in_one_line_what_is_wrong_and_leave_with_status_2)
 
 Test(options, win_over_the_configuration)
 {
-	struct config_rig rig;
 	struct config_problems problems = {0};
-	config_rig_init(&rig, NULL);
 	struct options o =
 		parse("turn://u:p@0.0.0.0:9 --engine io_uring --shards 3 --drain-timeout 0 -l all:ERROR --log-format json");
 	struct config *c = options_load(&o, &rig.world, &problems);
@@ -132,4 +140,105 @@ Test(options, win_over_the_configuration)
 	config_free(c);
 	o = parse("-c /nonexistent");
 	cr_assert_null(options_load(&o, &rig.world, &problems));
+}
+
+static const struct rig_variable operators[] = {{"STUNNER_ADDR", "10.0.0.9"}, {"STUNNER_NAME", "gw"}, {"STUNNER_NAMESPACE", "ns"},
+	{"STUNNER_NODENAME", "node-1"}, {"STUNNER_CONFIG_ORIGIN", "http://10.0.0.1:13478"}, {NULL, NULL}};
+
+/* What the operator starts a data plane with. */
+Test(options, the_operators_pod_follows_its_gateway)
+{
+	struct options o = parse_as("stunnerd", "-w --udp-thread-num=16 --log-format=text", operators);
+	cr_assert_eq(o.action, OPTIONS_RUN, "%s", err_text);
+	cr_assert(o.discovers && o.awaits);
+	cr_assert_null(o.file);
+	cr_assert_eq(o.shards_max, 16);
+	cr_assert_not(o.shards_given);
+	cr_assert_str_eq(o.cds.host, "10.0.0.1");
+	cr_assert_eq(o.cds.port, 13478);
+	cr_assert_str_eq(o.cds.id, "ns/gw");
+	cr_assert_str_eq(o.cds.node, "node-1");
+	cr_assert_not(o.cds.secure);
+}
+
+Test(options, the_name_decides_what_nothing_means)
+{
+	static const struct rig_variable origin[] = {{"STUNNER_CONFIG_ORIGIN", "file:///c.yaml"}, {NULL, NULL}};
+	struct options o = parse_as("/usr/bin/stunnerd", "", NULL);
+	cr_assert(o.discovers);
+	cr_assert_str_eq(o.cds.host, "127.0.0.1");
+	cr_assert_eq(o.cds.port, 13478);
+	cr_assert_eq(strncmp(o.cds.id, "default/stunnerd-", 17), 0, "%s", o.cds.id);
+	cr_assert_not(o.awaits);
+	cr_assert_not(parse_as("stunnerd-wrapper", "", NULL).discovers);
+	cr_assert_not(parse_as("uturn", "-w", NULL).awaits);
+	cr_assert_str_eq(parse_as("stunnerd", "", origin).file, "/c.yaml");
+	cr_assert_str_eq(parse_as("uturn", "-w", origin).file, "/c.yaml");
+	cr_assert_str_eq(parse_as("uturn", "-c d.yaml", origin).file, "d.yaml");
+	o = parse_as("stunnerd", "-w turn://u:p@h", operators);
+	cr_assert_str_eq(o.uri, "turn://u:p@h");
+	cr_assert_not(o.discovers || o.awaits);
+}
+
+Test(options, an_identity_is_told_or_found)
+{
+	static const struct rig_variable name_only[] = {{"STUNNER_NAME", "gw"}, {NULL, NULL}};
+	static const struct rig_variable bad[] = {{"STUNNER_NAME", "a/b"}, {"STUNNER_NAMESPACE", "ns"}, {NULL, NULL}};
+	cr_assert_str_eq(parse_as("uturn", "-c :1 -i a/b", operators).cds.id, "a/b");
+	cr_assert_str_eq(parse_as("uturn", "-c :1 --id=a/b", NULL).cds.id, "a/b");
+	cr_assert_eq(strncmp(parse_as("uturn", "-c :1", name_only).cds.id, "default/stunnerd-", 17), 0);
+	cr_assert_eq(parse_as("uturn", "-c :1", bad).status, 2);
+	cr_assert_str_eq(err_text, "uturn: ns/a/b: not an identity: use -i namespace/name, or STUNNER_NAMESPACE and STUNNER_NAME (see "
+				   "uturn --help)\n");
+}
+
+Test(options, the_service_of_the_cluster_is_named_by_options_or_variables)
+{
+	static const struct rig_variable variables[] = {
+		{"CDS_SERVER_ADDR", "10.0.0.2"}, {"CDS_SERVER_NAMESPACE", "other"}, {"CDS_SERVER_PORT", "9"}, {NULL, NULL}};
+	struct options o = parse("-c k8s");
+	cr_assert(o.discovers);
+	cr_assert_str_eq(o.cds.host, "stunner-config-discovery.stunner-system.svc");
+	o = parse("-c k8s --cds-server-namespace=media --cds-server-port 7");
+	cr_assert_str_eq(o.cds.host, "stunner-config-discovery.media.svc");
+	cr_assert_eq(o.cds.port, 7);
+	o = parse_as("uturn", "-c k8s", variables);
+	cr_assert_str_eq(o.cds.host, "10.0.0.2");
+	cr_assert_eq(o.cds.port, 9);
+	cr_assert_str_eq(parse_as("uturn", "-c k8s --cds-server-address 10.0.0.3", variables).cds.host, "10.0.0.3");
+}
+
+Test(options, kubectls_options_are_accepted)
+{
+	struct options o = parse("--kubeconfig k --context c -n ns -s http://x --token t --as a --as-group g --as-uid u --cluster c "
+				 "--user u --cache-dir d --client-certificate f --client-key f --tls-server-name n --request-timeout 1 "
+				 "--insecure-skip-tls-verify --disable-compression=true --certificate-authority ca.pem -c :1 "
+				 "--force-ready-status");
+	cr_assert_eq(o.action, OPTIONS_RUN, "%s", err_text);
+	cr_assert_str_eq(o.cds.ca_file, "ca.pem");
+	cr_assert(o.ready_forced);
+}
+
+Test(options, switches_may_have_a_value_as_in_go)
+{
+	cr_assert(parse("--watch -c u").awaits);
+	cr_assert(parse("--watch=true -c u").awaits);
+	cr_assert_not(parse("--watch=false -c u").awaits);
+	cr_assert_not(parse("--force-ready-status=false").ready_forced);
+	cr_assert_eq(parse("--dry-run=false").action, OPTIONS_RUN);
+	cr_assert_str_eq(parse("--verbose=1").loglevel, "all:DEBUG");
+	cr_assert_str_eq(parse("-l all:WARN -v").loglevel, "all:WARN");
+	cr_assert_str_eq(parse("-v -l all:WARN").loglevel, "all:WARN");
+}
+
+Test(options, ready_while_draining_can_be_forced)
+{
+	struct options o = parse("--force-ready-status");
+	struct config config = {.admin.ready_while_draining = false};
+	options_apply(&o, &config);
+	cr_assert(config.admin.ready_while_draining);
+	config.admin.ready_while_draining = false;
+	o = parse("");
+	options_apply(&o, &config);
+	cr_assert_not(config.admin.ready_while_draining);
 }

@@ -1,0 +1,18 @@
+/*
+ * discovery - configurations from a config discovery service, taken up as they come.
+ */
+#ifndef UTURN_SRC_SERVER_DISCOVERY_H
+#define UTURN_SRC_SERVER_DISCOVERY_H
+
+#include "server/options.h"
+
+/* Once, as the loaders of server/config. */
+struct config *discovery_load(const struct options *options, const struct config_world *world, struct config_problems *problems);
+
+struct server;
+struct discovery;
+/* Follows the service that the options name, from the server's event loop. NULL after a log line. */
+struct discovery *discovery_start(struct server *server);
+void discovery_stop(struct discovery *discovery); /* NULL is fine */
+
+#endif
