@@ -1,6 +1,6 @@
 /*
- * cds - the client of a config discovery service: fetches one configuration, or follows it over a WebSocket for as long as the process
- * lives. It knows nothing of what is in a configuration.
+ * cds - the client of a config discovery service: fetches one configuration, or follows it over a WebSocket for as long as the
+ * process lives. It knows nothing of what is in a configuration.
  *
  * While it follows, it connects anew one second after every failure, for ever, and pings: who does not answer is given up.
  *

@@ -1,8 +1,8 @@
 /*
  * config_env - environment variables in a configuration: $NAME and ${NAME}. A name is letters, digits and '_', not a digit
  * first; any other '$' stands for itself. A variable that is not set is empty, but for STUNNER_PORT: then STUNNER_PUBLIC_PORT
- * if that is a number, or 3478. STUNNER_PUBLIC_ADDR and STUNNER_PUBLIC_IP are one variable, STUNNER_SHARED_SECRET and STUNNER_SECRET
- * likewise: the one that is set.
+ * if that is a number, or 3478. STUNNER_PUBLIC_ADDR and STUNNER_PUBLIC_IP are one variable, STUNNER_SHARED_SECRET and
+ * STUNNER_SECRET likewise: the one that is set.
  */
 #ifndef UTURN_SERVER_CONFIG_ENV_H
 #define UTURN_SERVER_CONFIG_ENV_H

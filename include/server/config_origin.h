@@ -28,12 +28,12 @@ struct config_origin {
 };
 
 /*
- * "file:///etc/uturn.yaml", "/etc/uturn.yaml", "10.0.0.1:13478", ":13478", "http://…", "https://…", "ws://…", "wss://…". What could be
- * both is a file when there is one. NULL, or what is wrong and would be right. The service's identity stays empty.
+ * "file:///etc/uturn.yaml", "/etc/uturn.yaml", "10.0.0.1:13478", ":13478", "http://…", "https://…", "ws://…", "wss://…". What could
+ * be both is a file when there is one. NULL, or what is wrong and would be right. The service's identity stays empty.
  */
 const char *config_origin_parse(const char *text, struct config_origin *ret_origin);
 
-/* The service inside this cluster, which "k8s" stands for. An empty `host` and `space` are STUNner's own. NULL, or what is wrong. */
+/* The service inside this cluster, which "k8s" stands for. Empty `host`, `space`, `port`: STUNner's own. NULL, or what is wrong. */
 const char *config_origin_in_cluster(const char *host, const char *space, const char *port, struct cds_source *ret_cds);
 
 /* "namespace/name", both there. */

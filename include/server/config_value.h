@@ -18,8 +18,8 @@ struct config_value {
 	bool boolean;
 	int64_t integer;
 	double real;
-	char *text; /* of a string; of every plain scalar, as it was written */
-	bool plain; /* YAML without quotes: what it looks like is what it is */
+	char *text;                 /* of a string; of every plain scalar, as it was written */
+	bool plain;                 /* YAML without quotes: what it looks like is what it is */
 	struct config_value *items; /* of a list or an object */
 	size_t count;
 };

@@ -15,9 +15,9 @@
 
 /* Where configurations come from. */
 struct source_view {
-	const char *place;       /* "http://10.0.0.1:13478", a file's name, …; NULL: not told */
-	const char *id;          /* whose configuration; NULL: no config discovery service */
-	bool connected;          /* to a config discovery service */
+	const char *place;            /* "http://10.0.0.1:13478", a file's name, …; NULL: not told */
+	const char *id;               /* whose configuration; NULL: no config discovery service */
+	bool connected;               /* to a config discovery service */
 	char problem[CDS_ERROR_SIZE]; /* why not; "": nothing is known to be wrong */
 	uint64_t connects, messages, refused;
 };

@@ -1,8 +1,8 @@
 #include "server/cds.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ struct cds_watch {
 	struct cds_listener listener;
 	struct cds_client *client;
 	pthread_t thread;
-	int has_news, stopping, stopped; /* eventfds: the first two of the one thread to the other, the third when its thread ends */
+	int has_news, stopping, stopped; /* eventfds; the last is raised when the thread ends */
 	char place[CDS_TEXT_SIZE];
 
 	pthread_mutex_t lock;

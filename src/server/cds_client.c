@@ -238,8 +238,10 @@ static int on_event(struct lws *socket, enum lws_callback_reasons reason, void *
 	}
 }
 
+/* Known to libwebsockets alone: no subprotocol is spoken. */
+static const char protocol_name[] = "cds";
 static const struct lws_protocols protocols[] = {
-	{.name = "", .callback = on_event},
+	{.name = protocol_name, .callback = on_event},
 	{.name = NULL},
 };
 
@@ -304,6 +306,7 @@ static void connect_to(struct cds_client *client)
 		.ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (source->secure ? LCCSCF_USE_SSL : 0),
 		.method = client->watch ? NULL : "GET",
 		.alpn = "http/1.1",
+		.local_protocol_name = protocol_name,
 		.pwsi = &client->socket,
 	};
 	client->deadline_us = lws_now_usecs() + ANSWER_S * US_PER_S;

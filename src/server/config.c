@@ -107,8 +107,7 @@ struct config *config_load_document(const char *source, const struct config_docu
 	struct config_problems *problems)
 {
 	size_t errors = problems->errors;
-	struct config_reader r = {
-		.config = config_create(document->dialect, world), .world = world, .problems = problems};
+	struct config_reader r = {.config = config_create(document->dialect, world), .world = world, .problems = problems};
 	problems->source = source;
 	set_folder(&r, source);
 	if (r.config)

@@ -83,8 +83,7 @@ static void override_loglevel(const struct config_world *world, struct config_pr
 		override_text(world, problems, "STUNNER_LOGLEVEL", admin->loglevel, sizeof admin->loglevel);
 }
 
-static void override_listener(
-	const struct config_world *world, struct config_problems *problems, struct config_listener *listener)
+static void override_listener(const struct config_world *world, struct config_problems *problems, struct config_listener *listener)
 {
 	override_port(world, problems, "STUNNER_PORT", &listener->port);
 	override_port(world, problems, "STUNNER_MIN_PORT", &listener->port_min);

@@ -44,10 +44,10 @@ struct server {
 	struct server_ops *ops;  /* HTTP endpoints */
 	struct server_view view; /* what they show */
 	struct event *signals[3];
-	struct watch *watch;        /* the folders of the configuration file and of certificates; NULL: no file */
+	struct watch *watch;         /* the folders of the configuration file and of certificates; NULL: no file */
 	struct discovery *discovery; /* configurations from a config discovery service; NULL: none is followed */
-	struct event *drain_poll;   /* running while draining */
-	uint64_t drain_deadline_ns; /* 0: none */
+	struct event *drain_poll;    /* running while draining */
+	uint64_t drain_deadline_ns;  /* 0: none */
 };
 
 /* An order for each shard. */

@@ -23,6 +23,9 @@ THIRD_PARTY = {
     "mbedtls/": ("src/crypto/", "tests/tls/"),
     "openssl/": ("src/tls/", "tests/tls/", "tests/fuzz/", "bench/client/", "tests/bench/"),
     "jansson.h": ("src/server/config_json.c", "src/server/server_status.c", "tests/server/", "bench/", "tests/bench/"),
+    "yaml.h": ("src/server/config_yaml.c",),
+    # It has types of its own for everything, and logs by itself: both end in one file.
+    "libwebsockets.h": ("src/server/cds_client.c",),
     "pcap": ("bench/capture/", "tests/bench/capture/", "tests/fuzz/"),
     "event2/": ("include/ops/", "src/ops/", "src/server/", "tests/ops/", "tests/server/"),
     "criterion/": ("tests/",),

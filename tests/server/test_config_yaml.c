@@ -196,8 +196,9 @@ Test(config_yaml, sizes_are_bounded)
 /* Nine levels of nine references each would be 387 million values. */
 Test(config_yaml, a_billion_laughs_are_refused_at_the_first)
 {
-	static const char laughs[] = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
-				     "d: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n";
+	static const char laughs[] =
+		"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
+		"d: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n";
 	cr_assert_null(parse(laughs));
 	cr_assert(error.line == 1 && error.column == 4, "%d:%d", error.line, error.column);
 }
@@ -229,7 +230,8 @@ Test(config_yaml, mistakes_are_told_as_of_json)
 	static const struct {
 		const char *text, *line;
 	} cases[] = {
-		{"version: v1\nadmin: [\n", "t.json:3:1: is not YAML: did not find expected node content while parsing a flow node"},
+		{"version: v1\nadmin: [\n",
+			"t.json:3:1: is not YAML: did not find expected node content while parsing a flow node"},
 		{"version: uturn/v1\n" AUTH "listeners: [{name: l, port: \"3479\"}]",
 			"t.json: listeners[0].port: \"3479\" is a string: write a number from 1 to 65535 without quotes"},
 		{"version: uturn/v1\n" AUTH "listners: []", "t.json: listners: unknown field: did you mean \"listeners\"?"},

@@ -89,11 +89,13 @@ Test(options, say_in_one_line_what_is_wrong_and_leave_with_status_2)
 		{"-x", "uturn: -x: unknown option, or its value is missing (see uturn --help)\n"},
 		{"-c", "uturn: -c: unknown option, or its value is missing (see uturn --help)\n"},
 		{"--bogus --check --help", "uturn: --bogus: unknown option, or its value is missing (see uturn --help)\n"},
-		{"-c ftp://cds", "uturn: ftp://cds: is neither a file nor a config discovery service: use a path, file://path, IP:port, "
-				 "http://host:port, or ws://, https://, wss:// likewise (see uturn --help)\n"},
+		{"-c ftp://cds",
+			"uturn: ftp://cds: is neither a file nor a config discovery service: use a path, file://path, IP:port, "
+			"http://host:port, or ws://, https://, wss:// likewise (see uturn --help)\n"},
 		{"-c file://", "uturn: file://: has no path in it: use a path or file://path (see uturn --help)\n"},
-		{"-c k8s --cds-server-port x", "uturn: -c k8s: --cds-server-address, --cds-server-namespace or --cds-server-port: is not "
-					       "a port: use 1 to 65535 (see uturn --help)\n"},
+		{"-c k8s --cds-server-port x",
+			"uturn: -c k8s: --cds-server-address, --cds-server-namespace or --cds-server-port: is not "
+			"a port: use 1 to 65535 (see uturn --help)\n"},
 		{"-i gateway", "uturn: gateway: not an identity: use namespace/name, those of the Gateway (see uturn --help)\n"},
 		{"-u many", "uturn: many: not a number of threads: use 0 to 65535 (see uturn --help)\n"},
 		{"--watch=perhaps", "uturn: perhaps: neither true nor false (see uturn --help)\n"},
@@ -188,8 +190,9 @@ Test(options, an_identity_is_told_or_found)
 	cr_assert_str_eq(parse_as("uturn", "-c :1 --id=a/b", NULL).cds.id, "a/b");
 	cr_assert_eq(strncmp(parse_as("uturn", "-c :1", name_only).cds.id, "default/stunnerd-", 17), 0);
 	cr_assert_eq(parse_as("uturn", "-c :1", bad).status, 2);
-	cr_assert_str_eq(err_text, "uturn: ns/a/b: not an identity: use -i namespace/name, or STUNNER_NAMESPACE and STUNNER_NAME (see "
-				   "uturn --help)\n");
+	cr_assert_str_eq(err_text,
+		"uturn: ns/a/b: not an identity: use -i namespace/name, or STUNNER_NAMESPACE and STUNNER_NAME (see "
+		"uturn --help)\n");
 }
 
 Test(options, the_service_of_the_cluster_is_named_by_options_or_variables)
@@ -210,10 +213,11 @@ Test(options, the_service_of_the_cluster_is_named_by_options_or_variables)
 
 Test(options, kubectls_options_are_accepted)
 {
-	struct options o = parse("--kubeconfig k --context c -n ns -s http://x --token t --as a --as-group g --as-uid u --cluster c "
-				 "--user u --cache-dir d --client-certificate f --client-key f --tls-server-name n --request-timeout 1 "
-				 "--insecure-skip-tls-verify --disable-compression=true --certificate-authority ca.pem -c :1 "
-				 "--force-ready-status");
+	struct options o =
+		parse("--kubeconfig k --context c -n ns -s http://x --token t --as a --as-group g --as-uid u --cluster c "
+		      "--user u --cache-dir d --client-certificate f --client-key f --tls-server-name n --request-timeout 1 "
+		      "--insecure-skip-tls-verify --disable-compression=true --certificate-authority ca.pem -c :1 "
+		      "--force-ready-status");
 	cr_assert_eq(o.action, OPTIONS_RUN, "%s", err_text);
 	cr_assert_str_eq(o.cds.ca_file, "ca.pem");
 	cr_assert(o.ready_forced);
