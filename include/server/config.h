@@ -5,7 +5,7 @@
  * NUL-terminated and zero-padded, so that two fields can be compared as memory (server/reload_diff). What the fields are called
  * in the documents, their defaults, and whether a change is live: docs/CONFIGURATION.md.
  *
- * Owns:     its clusters' endpoints and its listeners' routes, on the heap; a reference to each listener's identities.
+ * Owns:     its clusters' endpoints and domains and its listeners' routes, on the heap; a reference to each listener's identities.
  * Lifetime: made by one of the loaders; config_free wipes its secrets.
  * Threads:  read by any; changed by nobody after loading (options_apply counts as loading).
  */
@@ -33,6 +33,9 @@ enum {
 	CONFIG_PROXIES_MAX = 64,
 	CONFIG_NONCE_KEY_SIZE_MIN = 16,
 	CONFIG_FILE_SIZE_MAX = 16 << 20,
+	CONFIG_DOMAIN_SIZE = 255, /* RFC 1035 Section 2.3.4: 253 characters, and the dot that may end it */
+	CONFIG_CLUSTER_DOMAINS_MAX = 64,
+	CONFIG_DOMAINS_MAX = 1024, /* in all clusters */
 };
 
 enum config_dialect {
@@ -171,11 +174,22 @@ struct config_endpoint {
 	uint16_t port_min, port_max; /* inclusive */
 };
 
+/* An endpoint whose addresses are looked up, again and again, while the relay runs (server/cluster_names). */
+struct config_domain {
+	char name[CONFIG_DOMAIN_SIZE];
+	uint16_t port_min, port_max; /* inclusive */
+};
+
+enum config_cluster_type { CLUSTER_STATIC, CLUSTER_STRICT_DNS };
+
 struct config_cluster {
 	char name[CONFIG_NAME_SIZE];
+	enum config_cluster_type type;
 	enum config_protocol protocol; /* PROTOCOL_UDP or PROTOCOL_TCP; only UDP ones are relayed to in this version */
 	struct config_endpoint *endpoints;
 	size_t endpoint_count;
+	struct config_domain *domains; /* CLUSTER_STRICT_DNS only; NULL: none */
+	size_t domain_count;
 };
 
 struct config {

@@ -8,6 +8,7 @@
 #define UTURN_SERVER_SERVER_VIEW_H
 
 #include "server/cds.h"
+#include "server/cluster_names.h"
 #include "server/cluster_registry.h"
 #include "server/config.h"
 #include "server/listener_accounts.h"
@@ -31,6 +32,8 @@ struct server_view {
 	const struct stream_config *streams; /* what was made of it */
 	const struct cluster_registry *registry;
 	const struct listener_accounts *accounts;
+	const struct cluster_names *cluster_names;
+	const struct config_world *world;
 
 	enum engine_kind engine;   /* never ENGINE_AUTO */
 	const char *engine_reason; /* one line, the same for the life of the process */

@@ -38,7 +38,7 @@ void config_free(struct config *config)
 	if (config == NULL)
 		return;
 	for (size_t i = 0; i < config->cluster_count; i++)
-		free(config->clusters[i].endpoints);
+		config_cluster_done(&config->clusters[i]);
 	for (size_t i = 0; i < config->listener_count + config->retiring_count; i++)
 		config_listener_done(&config->listeners[i]);
 	free(config->clusters);

@@ -188,6 +188,14 @@ static void print_cluster(const struct config_cluster *cluster, FILE *out)
 	}
 	if (cluster->endpoint_count > SHOWN_MAX)
 		fprintf(out, " and %zu more", cluster->endpoint_count - SHOWN_MAX);
+	for (size_t i = 0; i < cluster->domain_count; i++) {
+		const struct config_domain *domain = &cluster->domains[i];
+		fprintf(out, "%s %s", i || cluster->endpoint_count ? "," : "", domain->name);
+		if (domain->port_min > 1 || domain->port_max < UINT16_MAX)
+			fprintf(out, ":<%u-%u>", domain->port_min, domain->port_max);
+	}
+	if (cluster->domain_count)
+		fputs(" (looked up every 5 s)", out);
 	fputs(cluster->protocol == PROTOCOL_UDP ? "\n" : " (TCP: not relayed to)\n", out);
 }
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/prefix_set.h"
 #include "crypto/credentials.h"
 
 static void build_auth(const struct config_auth *auth, struct turn_auth *ret_auth)
@@ -32,6 +33,55 @@ static int allow_cluster(struct peer_policy *policy, const struct config_cluster
 			return error;
 	}
 	return 0;
+}
+
+static int allow_name(struct peer_policy *policy, const struct cluster_name *name, const struct config_domain *domain, uint16_t id)
+{
+	for (int family = 0; family < RELAY_FAMILIES; family++)
+		for (size_t i = 0; i < name->addresses[family].count; i++) {
+			const struct addr *ip = &name->addresses[family].list[i];
+			int error = peer_policy_allow(policy, ip, addr_ip_size(ip) * 8, domain->port_min, domain->port_max, id);
+			if (error)
+				return error;
+		}
+	return 0;
+}
+
+static int allow_names(
+	struct peer_policy *policy, const struct config_cluster *cluster, const struct named_cluster *named, uint16_t id)
+{
+	if (cluster->protocol != PROTOCOL_UDP || named == NULL)
+		return 0;
+	for (size_t i = 0; i < cluster->domain_count; i++) {
+		const struct cluster_name *name = named_cluster_find(named, cluster->domains[i].name);
+		int error = name == NULL ? 0 : allow_name(policy, name, &cluster->domains[i], id);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static bool contains(const struct addr *block, unsigned bits, const struct addr *ip)
+{
+	unsigned whole = bits / 8, rest = bits % 8;
+	uint8_t mask = (uint8_t)(0xFF00 >> rest);
+	return block->family == ip->family && memcmp(block->ip, ip->ip, whole) == 0 &&
+	       (rest == 0 || ((block->ip[whole] ^ ip->ip[whole]) & mask) == 0);
+}
+
+bool config_turn_name_may_have(const struct addr *ip)
+{
+	static const char *const blocks[] = {
+		"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/127", "fe80::/10", "fec0::/10", "ff00::/8"};
+	for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+		struct addr block;
+		unsigned bits;
+		bool valid = prefix_parse(blocks[i], &block, &bits);
+		assert(valid);
+		if (contains(&block, bits, ip))
+			return false;
+	}
+	return !peer_policy_denies_itself(ip);
 }
 
 static int refuse_http(struct peer_policy *policy, const struct config_http *http)
@@ -75,20 +125,23 @@ static int refuse_own(struct peer_policy *policy, const struct config *config, c
 }
 
 static int build_policy(struct peer_policy *policy, const struct config *config, const struct config_listener *listener,
-	struct cluster_registry *registry)
+	struct cluster_registry *registry, const struct cluster_names *names)
 {
 	for (size_t i = 0; i < listener->route_count; i++) {
 		assert(listener->routes[i] < config->cluster_count);
 		const struct config_cluster *cluster = &config->clusters[listener->routes[i]];
-		int error = allow_cluster(policy, cluster, cluster_registry_id(registry, cluster->name));
+		uint16_t id = cluster_registry_id(registry, cluster->name);
+		int error = allow_cluster(policy, cluster, id);
+		if (error == 0)
+			error = allow_names(policy, cluster, cluster_names_find(names, cluster->name), id);
 		if (error)
 			return error;
 	}
 	return 0;
 }
 
-struct turn_config *config_turn_create(
-	const struct config *config, struct cluster_registry *registry, const struct config_world *world)
+struct turn_config *config_turn_create(const struct config *config, struct cluster_registry *registry,
+	const struct cluster_names *names, const struct config_world *world)
 {
 	struct addr own_ips[OWN_IPS_MAX];
 	struct turn_config *turn = turn_config_create();
@@ -114,7 +167,7 @@ struct turn_config *config_turn_create(
 		out->port_min = listener->port_min;
 		out->port_max = listener->port_max;
 		out->policy = peer_policy_create();
-		if (out->policy == NULL || build_policy(out->policy, config, listener, registry) != 0 ||
+		if (out->policy == NULL || build_policy(out->policy, config, listener, registry, names) != 0 ||
 			refuse_own(out->policy, config, own_ips, own_count) != 0) {
 			turn_config_unref(turn);
 			return NULL;

@@ -107,7 +107,7 @@ static bool make_streams(struct server *server, struct prospect *p, struct confi
 
 static struct turn_config *make_turn(const struct server *server, const struct config *config)
 {
-	struct turn_config *turn = config_turn_create(config, server->registry, server->world);
+	struct turn_config *turn = config_turn_create(config, server->registry, server->cluster_names, server->world);
 	if (turn == NULL)
 		log_error(LOG_CONFIG, "not enough memory for the configuration's tables");
 	return turn;
@@ -244,6 +244,7 @@ static void take_up(struct server *server, struct prospect *p)
 	log_configure(server->config->admin.loglevel, server->config->admin.log_format, NULL);
 	retirement_watch(server);
 	watch_update(server->watch);
+	names_update(server);
 }
 
 /* True: it runs, changed or not. Takes over `incoming`. */
@@ -305,17 +306,18 @@ void server_reload(struct server *server, const char *cause)
 	server_offer(server, incoming, &problems, cause);
 }
 
-void server_clusters_changed(struct server *server)
+bool server_clusters_changed(struct server *server)
 {
 	struct server_orders orders;
 	struct turn_config *turn = make_turn(server, server->config);
 	if (turn == NULL)
-		return;
+		return false;
 	if (!server_orders_create(server, server->config, turn, server->streams, &orders)) {
 		turn_config_unref(turn);
-		return;
+		return false;
 	}
 	server_orders_give(server, &orders);
 	turn_config_unref(server->turn);
 	server->turn = turn;
+	return true;
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "server/config_cluster.h"
+
 /* Compared as memory; engine and shards aside. */
 #define OPTION(member) offsetof(struct config, member), sizeof((struct config *)NULL)->member
 static const struct {
@@ -54,17 +56,9 @@ static bool clusters_equal(const struct config *a, const struct config *b)
 {
 	if (a->cluster_count != b->cluster_count)
 		return false;
-	for (size_t i = 0; i < a->cluster_count; i++) {
-		const struct config_cluster *x = &a->clusters[i], *y = &b->clusters[i];
-		if (strcmp(x->name, y->name) != 0 || x->protocol != y->protocol || x->endpoint_count != y->endpoint_count)
+	for (size_t i = 0; i < a->cluster_count; i++)
+		if (!config_cluster_equal(&a->clusters[i], &b->clusters[i]))
 			return false;
-		for (size_t j = 0; j < x->endpoint_count; j++) {
-			const struct config_endpoint *e = &x->endpoints[j], *f = &y->endpoints[j];
-			if (!addr_equal(&e->ip, &f->ip) || e->bits != f->bits || e->port_min != f->port_min ||
-				e->port_max != f->port_max)
-				return false;
-		}
-	}
 	return true;
 }
 

@@ -108,7 +108,7 @@ static int open_tables(struct server *server)
 	server->turn = turn_config_create();
 	server->streams = stream_config_create();
 	if (server->registry == NULL || server->shared == NULL || server->events == NULL || server->turn == NULL ||
-		server->streams == NULL || !retirement_init(server))
+		server->streams == NULL || !retirement_init(server) || !names_start(server))
 		return fail("not enough memory to start");
 	return 0;
 }
@@ -166,6 +166,8 @@ static void fill_view(struct server *server)
 		.config = server->config,
 		.registry = server->registry,
 		.accounts = &server->accounts,
+		.cluster_names = server->cluster_names,
+		.world = server->world,
 		.shared = server->shared,
 		.engine = shard_engine_kind(server->shards[0]),
 		.engine_reason = server->engine_reason,
@@ -227,6 +229,7 @@ static void stop(struct server *server)
 	if (server->retirement != NULL)
 		event_free(server->retirement);
 	server_ops_free(server->ops);
+	names_stop(server);
 	for (unsigned i = 0; i < server->shard_count; i++)
 		shard_stop(server->shards[i]);
 	for (unsigned i = 0; i < server->shard_count; i++)

@@ -6,6 +6,7 @@
 
 #include "ops/process_stats.h"
 #include "ops/prometheus.h"
+#include "server/server_cluster_metrics.h"
 #include "server/server_stream_metrics.h"
 
 enum source { FROM_TURN, FROM_ENGINE, FROM_SHARD };
@@ -299,6 +300,7 @@ bool server_metrics_write(const struct server_view *view, struct evbuffer *out)
 	server_stream_metrics_write(view, &p);
 	write_server(view, &p);
 	write_stunner(view, &p);
+	server_cluster_metrics_write(view, &p);
 	write_process(view, &p);
 	return !p.failed;
 }

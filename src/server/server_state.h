@@ -43,6 +43,8 @@ struct server {
 	struct event_base *events;
 	struct server_ops *ops;  /* HTTP endpoints */
 	struct server_view view; /* what they show */
+	struct cluster_names *cluster_names;
+	struct names *names; /* looks them up */
 	struct event *signals[3];
 	struct watch *watch;         /* the folders of the configuration file and of certificates; NULL: no file */
 	struct discovery *discovery; /* configurations from a config discovery service; NULL: none is followed */
@@ -76,8 +78,9 @@ void server_orders_free(struct server_orders *orders);
 void server_orders_give(struct server *server, struct server_orders *orders);
 /* The first configuration. False after log lines. Takes over `config`. */
 bool server_begin(struct server *server, struct config *config);
-/* What clusters stand for has changed, though not the configuration: the shards learn of it. */
-void server_clusters_changed(struct server *server);
+/* What clusters stand for has changed, though not the configuration: the shards learn of it. False after a log line, and nothing
+ * changed. */
+bool server_clusters_changed(struct server *server);
 /* Takes up a configuration that was just loaded, wherever it came from. NULL, or one that cannot be used, leaves everything as
  * it was; what is wrong is logged with `problems`. Takes over `incoming`. */
 void server_offer(struct server *server, struct config *incoming, struct config_problems *problems, const char *cause);
@@ -91,6 +94,11 @@ struct watch *watch_start(struct server *server, const char *file);
 void watch_update(struct watch *watch); /* NULL is fine */
 void watch_stop(struct watch *watch);
 
+/* names.c: the domain names of the running configuration's clusters are looked up in the background; false: no memory. names_update
+ * says that the configuration is another one now. */
+bool names_start(struct server *server);
+void names_update(struct server *server);
+void names_stop(struct server *server);
 /* drain.c: the first call begins to drain, the second leaves at once. */
 void server_drain(struct server *server);
 

@@ -214,6 +214,36 @@ static void write_endpoint(struct json_writer *j, const struct config_endpoint *
 	json_write_text(j, NULL, text);
 }
 
+/* "media.example.org:<10000-20000>", as in a configuration. */
+static void write_domain(struct json_writer *j, const struct config_domain *domain)
+{
+	char ports[24] = "", text[CONFIG_DOMAIN_SIZE + sizeof ports];
+	if (domain->port_min > 1 || domain->port_max < 65535)
+		snprintf(ports, sizeof ports, ":<%u-%u>", domain->port_min, domain->port_max);
+	snprintf(text, sizeof text, "%s%s", domain->name, ports);
+	json_write_text(j, NULL, text);
+}
+
+/* What its domain names stand for now. True when something was left out. */
+static bool write_resolved(struct json_writer *j, const struct named_cluster *cluster, size_t *addresses_left)
+{
+	char text[ADDR_TEXT_SIZE];
+	json_write_begin(j, "resolved", '{');
+	json_write_begin(j, "addresses", '[');
+	for (size_t i = 0; i < cluster->count; i++)
+		for (int family = 0; family < RELAY_FAMILIES; family++) {
+			const struct address_list *list = &cluster->names[i].addresses[family];
+			for (size_t k = 0; k<list->count && * addresses_left> 0; k++, (*addresses_left)--)
+				json_write_text(j, NULL, addr_format_ip(&list->list[k], text));
+		}
+	json_write_end(j, ']');
+	json_write_number(j, "last_success", cluster->resolved_wall_s);
+	json_write_number(j, "successes", cluster->resolved);
+	json_write_number(j, "failures", cluster->failed);
+	json_write_end(j, '}');
+	return *addresses_left == 0;
+}
+
 static struct traffic_counters cluster_traffic(const struct server_view *view, const char *name)
 {
 	struct traffic_counters sum = {0};
@@ -228,27 +258,39 @@ static struct traffic_counters cluster_traffic(const struct server_view *view, c
 	return sum;
 }
 
+/* `endpoints_left` is how many more may be listed. True when something was left out. */
+static bool write_cluster(
+	struct json_writer *j, const struct server_view *view, const struct config_cluster *cluster, size_t *endpoints_left)
+{
+	const struct named_cluster *named = cluster_names_find(view->cluster_names, cluster->name);
+	bool truncated = false;
+	json_write_begin(j, NULL, '{');
+	json_write_text(j, "name", cluster->name);
+	json_write_text(j, "type", cluster->type == CLUSTER_STRICT_DNS ? "STRICT_DNS" : "STATIC");
+	json_write_text(j, "protocol", config_protocol_name(cluster->protocol));
+	json_write_begin(j, "endpoints", '[');
+	for (size_t k = 0; k<cluster->endpoint_count && * endpoints_left> 0; k++, (*endpoints_left)--)
+		write_endpoint(j, &cluster->endpoints[k]);
+	for (size_t k = 0; k<cluster->domain_count && * endpoints_left> 0; k++, (*endpoints_left)--)
+		write_domain(j, &cluster->domains[k]);
+	truncated = *endpoints_left == 0 && cluster->endpoint_count + cluster->domain_count > 0;
+	json_write_end(j, ']');
+	if (named != NULL)
+		truncated |= write_resolved(j, named, endpoints_left);
+	struct traffic_counters traffic = cluster_traffic(view, cluster->name);
+	write_stats(j, &traffic);
+	json_write_end(j, '}');
+	return truncated;
+}
+
 /* True when something was left out. */
 static bool write_clusters(struct json_writer *j, const struct server_view *view)
 {
 	size_t endpoints_left = STATUS_ENDPOINTS_MAX;
 	bool truncated = view->config->cluster_count > STATUS_CLUSTERS_MAX;
 	json_write_begin(j, "clusters", '[');
-	for (size_t i = 0; i < view->config->cluster_count && i < STATUS_CLUSTERS_MAX; i++) {
-		const struct config_cluster *cluster = &view->config->clusters[i];
-		json_write_begin(j, NULL, '{');
-		json_write_text(j, "name", cluster->name);
-		json_write_text(j, "type", "STATIC");
-		json_write_text(j, "protocol", config_protocol_name(cluster->protocol));
-		json_write_begin(j, "endpoints", '[');
-		for (size_t k = 0; k < cluster->endpoint_count && endpoints_left > 0; k++, endpoints_left--)
-			write_endpoint(j, &cluster->endpoints[k]);
-		truncated = truncated || (endpoints_left == 0 && cluster->endpoint_count > 0);
-		json_write_end(j, ']');
-		struct traffic_counters traffic = cluster_traffic(view, cluster->name);
-		write_stats(j, &traffic);
-		json_write_end(j, '}');
-	}
+	for (size_t i = 0; i < view->config->cluster_count && i < STATUS_CLUSTERS_MAX; i++)
+		truncated |= write_cluster(j, view, &view->config->clusters[i], &endpoints_left);
 	json_write_end(j, ']');
 	return truncated;
 }

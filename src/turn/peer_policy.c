@@ -149,6 +149,17 @@ static int add_deny_list(struct peer_policy *policy)
 	return 0;
 }
 
+bool peer_policy_denies_itself(const struct addr *ip)
+{
+	for (size_t i = 0; i < sizeof deny_list / sizeof *deny_list; i++) {
+		struct addr denied;
+		unsigned bits;
+		if (prefix_parse(deny_list[i], &denied, &bits) && bits == addr_ip_size(&denied) * 8 && addr_ip_equal(&denied, ip))
+			return true;
+	}
+	return false;
+}
+
 struct peer_policy *peer_policy_create(void)
 {
 	struct peer_policy *policy = calloc(1, sizeof *policy);

@@ -83,7 +83,7 @@ def a_bad_configuration_is_one_line_with_its_path(t):
         ({"auth": {"type": "magic"}}, r"auth\.type"),
         ({"auth": {"credentials": {"password": None}}}, r"auth\.credentials\.password"),
         ({"cluster": {"endpoints": ["10.0.0.0/33"]}}, r"clusters\[0\]\.endpoints\[0\]"),
-        ({"cluster": {"type": "STRICT_DNS", "endpoints": ["example.org"]}}, r"clusters\[0\].*STRICT_DNS"),
+        ({"cluster": {"endpoints": ["example.org"]}}, r"clusters\[0\]\.endpoints\[0\].*STRICT_DNS"),
         ({"version": "v7"}, r"version.*uturn/v1"),
     ]
     for changes, pattern in table:

@@ -27,7 +27,8 @@ THIRD_PARTY = {
     # It has types of its own for everything, and logs by itself: both end in one file.
     "libwebsockets.h": ("src/server/cds_client.c",),
     "pcap": ("bench/capture/", "tests/bench/capture/", "tests/fuzz/"),
-    "event2/": ("include/ops/", "src/ops/", "src/server/", "tests/ops/", "tests/server/"),
+    "ares.h": ("src/server/resolver.c",),
+    "event2/": ("include/ops/", "src/ops/", "include/server/resolver.h", "src/server/", "tests/ops/", "tests/server/"),
     "criterion/": ("tests/",),
     "seccomp.h": ("tests/",),
 }

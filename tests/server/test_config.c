@@ -187,15 +187,16 @@ static const struct document bad_documents[] = {
 		"t.json: clusters[0]: has no name: add \"name\", by which listeners route to it"},
 	{NATIVE V1_AUTH ",\"clusters\":[{\"name\":\"a\"},{\"name\":\"a\"}]}",
 		"t.json: clusters[1]: name \"a\" is used by another cluster: give each its own"},
-	{NATIVE V1_AUTH ",\"clusters\":[{\"name\":\"a\",\"type\":\"STRICT_DNS\",\"endpoints\":[\"media.example\"]}]}",
-		"t.json: clusters[0].type: STRICT_DNS is not supported by this version: use STATIC, with IP addresses as "
-		"endpoints"},
+	{NATIVE V1_AUTH ",\"clusters\":[{\"name\":\"a\",\"type\":\"STRICT_DNS\",\"endpoints\":[\"10.0.0.0/33\"]}]}",
+		"t.json: clusters[0].endpoints[0]: \"10.0.0.0/33\" is not a domain name: use labels of letters, digits, '-' and "
+		"'_' "
+		"with dots between them, or IP or IP/bits; :<min-max> may stand behind it for a range of ports"},
 	{NATIVE V1_AUTH ",\"clusters\":[{\"name\":\"a\",\"endpoints\":[\"10.0.0.1\",\"media.example\"]}]}",
 		"t.json: clusters[0].endpoints[1]: \"media.example\" is not an address or prefix: use IP or IP/bits, with "
-		":<min-max> behind it for a range of ports"},
+		":<min-max> behind it for a range of ports; domain names take type STRICT_DNS"},
 	{NATIVE V1_AUTH ",\"clusters\":[{\"name\":\"a\",\"endpoints\":[\"10.0.0.0/33\"]}]}",
 		"t.json: clusters[0].endpoints[0]: \"10.0.0.0/33\" is not an address or prefix: use IP or IP/bits, with :<min-max> "
-		"behind it for a range of ports"},
+		"behind it for a range of ports; domain names take type STRICT_DNS"},
 	{NATIVE V1_AUTH ",\"clusters\":[{\"name\":\"a\",\"endpoints\":[\"10.0.0.0/8:<9-8>\"]}]}",
 		"t.json: clusters[0].endpoints[0]: \"10.0.0.0/8:<9-8>\" has no usable range of ports: use :<min-max> with angle "
 		"brackets, from 1 to 65535"},

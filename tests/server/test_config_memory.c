@@ -43,7 +43,8 @@ static struct config_rig rig;
 
 static const char text[] =
 	"{\"version\":\"v1\",\"admin\":{\"name\":\"$HOME\"},\"auth\":{\"credentials\":{\"username\":\"u\",\"password\":\"p\"}},"
-	"\"clusters\":[{\"name\":\"c\",\"endpoints\":[\"10.0.0.0/8\",\"fd00::/8\"]}],"
+	"\"clusters\":[{\"name\":\"c\",\"endpoints\":[\"10.0.0.0/8\",\"fd00::/8\"]},"
+	"{\"name\":\"d\",\"type\":\"STRICT_DNS\",\"endpoints\":[\"x.test\",\"10.0.0.1\"]}],"
 	"\"listeners\":[{\"name\":\"a\",\"routes\":[\"c\"]},{\"name\":\"b\",\"port\":2,\"routes\":[\"c\"],"
 	"\"protocol\":\"tls\",\"cert\":\"-----BEGIN A\",\"key\":\"LS0tLS1CRUdJTiBB\",\"certificates\":[{\"cert\":\"-----BEGIN C\","
 	"\"key\":\"-----BEGIN D\"}],\"proxy_protocol\":true,\"proxy_trusted\":[\"10.0.0.1\",\"::1\"]}]}";
@@ -102,7 +103,7 @@ Test(config_memory, building_the_cores_part_fails_as_a_whole)
 	long n = 0;
 	for (; n < TRIES_MAX; n++) {
 		left = n;
-		struct turn_config *turn = config_turn_create(config, registry, &rig.world);
+		struct turn_config *turn = config_turn_create(config, registry, NULL, &rig.world);
 		left = -1;
 		turn_config_unref(turn);
 		if (turn)

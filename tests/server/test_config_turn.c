@@ -28,7 +28,7 @@ static struct turn_config *build(const char *text)
 	struct config_problems problems = {0};
 	struct config *config = config_rig_load(&rig, text, &problems);
 	cr_assert_not_null(config, "%s", problems.list[0].text);
-	struct turn_config *turn = config_turn_create(config, registry, &rig.world);
+	struct turn_config *turn = config_turn_create(config, registry, NULL, &rig.world);
 	cr_assert_not_null(turn);
 	config_free(config);
 	return turn;
