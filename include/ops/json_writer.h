@@ -26,6 +26,7 @@ void json_write_init(struct json_writer *j, struct evbuffer *out);
 void json_write_begin(struct json_writer *j, const char *key, char bracket); /* '{' or '[' */
 void json_write_end(struct json_writer *j, char bracket);                    /* '}' or ']' */
 void json_write_text(struct json_writer *j, const char *key, const char *text);
+bool json_text_is_kept(const char *text); /* it is UTF-8 all through: who reads it gets these very bytes */
 void json_write_number(struct json_writer *j, const char *key, uint64_t number);
 void json_write_bool(struct json_writer *j, const char *key, bool value);
 

@@ -62,6 +62,7 @@ struct config_admin {
 	enum log_format log_format;
 	struct config_http metrics;
 	struct config_http health;
+	struct config_http ice;                   /* where credentials are handed out */
 	char offload_engine[CONFIG_OFFLOAD_SIZE]; /* accepted and reported; nothing is offloaded */
 
 	enum engine_kind engine;
@@ -122,7 +123,8 @@ struct config_listener {
 	uint16_t public_port;                  /* 0: none named */
 
 	bool bind_given; /* false: the wildcard of every family that the machine has; a family that fails may be left out */
-	struct addr bind[RELAY_FAMILIES]; /* where its sockets bind, port included; ADDR_NONE: no socket of this family (any more) */
+	struct addr
+		bind[RELAY_FAMILIES]; /* where its sockets bind, port included; ADDR_NONE: no socket of this family (any more) */
 
 	/* As written: ADDR_NONE where nothing was. */
 	struct addr address; /* stunnerd's: the relay address */

@@ -11,7 +11,14 @@
 #include "server/config.h"
 #include "shard/shard.h"
 
-enum account_counter { ACCOUNT_RX_PACKETS, ACCOUNT_RX_BYTES, ACCOUNT_TX_PACKETS, ACCOUNT_TX_BYTES, ACCOUNT_CONNECTIONS, ACCOUNT_COUNTERS };
+enum account_counter {
+	ACCOUNT_RX_PACKETS,
+	ACCOUNT_RX_BYTES,
+	ACCOUNT_TX_PACKETS,
+	ACCOUNT_TX_BYTES,
+	ACCOUNT_CONNECTIONS,
+	ACCOUNT_COUNTERS
+};
 
 struct listener_account {
 	char name[CONFIG_NAME_SIZE]; /* "": the place is free */
@@ -23,7 +30,7 @@ struct listener_accounts {
 	struct shard *const *shards;
 	unsigned shard_count;
 	struct {
-		struct listener_account *owner; /* NULL: the slot is free */
+		struct listener_account *owner;  /* NULL: the slot is free */
 		uint64_t base[ACCOUNT_COUNTERS]; /* what the slot had counted when it became the owner's */
 	} slots[LIMIT_LISTENERS];
 	struct listener_account list[4 * LIMIT_LISTENERS]; /* the slots' owners, each with every protocol it can have had */

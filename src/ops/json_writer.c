@@ -45,6 +45,16 @@ static size_t utf8_size(const uint8_t *text)
 	return 0;
 }
 
+bool json_text_is_kept(const char *text)
+{
+	size_t size = 1;
+	while (*text != '\0' && size > 0) {
+		size = utf8_size((const uint8_t *)text);
+		text += size;
+	}
+	return size > 0;
+}
+
 static void put_escaped(struct json_writer *j, const char *text)
 {
 	put(j, "\"", 1);

@@ -86,6 +86,7 @@ static void check_listeners(struct config *config, const struct config_world *wo
 		config_listener_check_streams(listener, config->dialect, problems);
 		check_against_http(listener, &config->admin.metrics, "metrics_endpoint", problems);
 		check_against_http(listener, &config->admin.health, "healthcheck_endpoint", problems);
+		check_against_http(listener, &config->admin.ice, "ice_endpoint", problems);
 		for (size_t j = 0; j < i; j++) {
 			if (!sockets_collide(&config->listeners[j], listener))
 				continue;
@@ -110,16 +111,23 @@ static void check_number(const struct config *config, struct config_problems *pr
 			CONFIG_PORT_DEFAULT);
 }
 
+static void check_http_pair(const struct config_http *a, const char *a_name, const struct config_http *b, const char *b_name,
+	struct config_problems *problems)
+{
+	bool same_ip = a->ip.family == ADDR_NONE || b->ip.family == ADDR_NONE || config_ip_overlaps(&a->ip, &b->ip);
+	if (a->enabled && b->enabled && a->port == b->port && same_ip)
+		config_error(problems, a_name, "port %u is the %s's too: give each its own", a->port, b_name);
+}
+
 static void check_admin(const struct config_admin *admin, struct config_problems *problems)
 {
 	if (admin->lifetime_default_s > admin->lifetime_max_s)
 		config_error(problems, "admin.limits.lifetime_default", "%u is above lifetime_max, %u: use at most that",
 			admin->lifetime_default_s, admin->lifetime_max_s);
-	const struct config_http *a = &admin->metrics, *b = &admin->health;
-	bool same_ip = a->ip.family == ADDR_NONE || b->ip.family == ADDR_NONE || config_ip_overlaps(&a->ip, &b->ip);
-	if (a->enabled && b->enabled && a->port == b->port && same_ip)
-		config_error(problems, "admin.metrics_endpoint", "port %u is the healthcheck_endpoint's too: give each its own",
-			a->port);
+	check_http_pair(&admin->metrics, "admin.metrics_endpoint", &admin->health, "healthcheck_endpoint", problems);
+	/* To hand out credentials where others only look would be to hand them to anybody who may look. */
+	check_http_pair(&admin->ice, "admin.ice_endpoint", &admin->health, "healthcheck_endpoint", problems);
+	check_http_pair(&admin->ice, "admin.ice_endpoint", &admin->metrics, "metrics_endpoint", problems);
 }
 
 struct config *config_check(

@@ -155,6 +155,7 @@ static const struct config_field admin_fields[] = {
 	{"log_format",           config_read_choice,    IN_ALL, .offset = ADMIN(log_format), .choices = log_formats},
 	{"metrics_endpoint",     read_http,             IN_ALL, .offset = ADMIN(metrics), .max = 8080, .reads_empty = true},
 	{"healthcheck_endpoint", read_http,             IN_ALL, .offset = ADMIN(health), .max = 8086, .reads_empty = true},
+	{"ice_endpoint",         read_http,             IN_ALL, .offset = ADMIN(ice), .max = 8088, .reads_empty = true},
 	{"user_quota",           config_read_u32,       IN_ALL, .offset = ADMIN(user_quota), .min = 0, .max = 16000000},
 	{"offload_engine",       read_offload,          IN_ALL, .offset = ADMIN(offload_engine), .size = CONFIG_OFFLOAD_SIZE},
 	{"offload_interfaces",   config_read_ignored, .dialects = IN_ALL},

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "server/config_print.h"
+#include "server/config_public.h"
 
 /* Longer than anyone tries a relay out, shorter than what clients refuse for its length alone. */
 enum { SELF_SIGNED_DAYS = 365 };

@@ -117,6 +117,8 @@ static int refuse_own(struct peer_policy *policy, const struct config *config, c
 	int error = refuse_http(policy, &config->admin.metrics);
 	if (error == 0)
 		error = refuse_http(policy, &config->admin.health);
+	if (error == 0)
+		error = refuse_http(policy, &config->admin.ice);
 	for (size_t i = 0; i < config->listener_count + config->retiring_count && error == 0; i++)
 		error = refuse_listener(policy, &config->listeners[i]);
 	for (size_t i = 0; i < own_count && error == 0; i++)

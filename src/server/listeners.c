@@ -116,15 +116,14 @@ static unsigned add_listener(const struct server *server, uint8_t slot, struct s
 	for (unsigned shard = 0; shard < server->shard_count; shard++) {
 		struct shard_order *order = orders->list[shard];
 		order->listener_count++;
-		order->listeners[at] = (struct shard_listener){
-			.listener = slot, .from = {LISTENER_NONE, LISTENER_NONE}, .fds = {-1, -1}};
+		order->listeners[at] =
+			(struct shard_listener){.listener = slot, .from = {LISTENER_NONE, LISTENER_NONE}, .fds = {-1, -1}};
 	}
 	return at;
 }
 
-static void take_over(
-	const struct server *server, const struct config_listener *listener, unsigned family, unsigned at, uint8_t from,
-	struct server_orders *orders)
+static void take_over(const struct server *server, const struct config_listener *listener, unsigned family, unsigned at,
+	uint8_t from, struct server_orders *orders)
 {
 	char text[ADDR_TEXT_SIZE];
 	for (unsigned shard = 0; shard < server->shard_count; shard++)

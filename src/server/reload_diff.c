@@ -14,6 +14,7 @@ static const struct {
 	{OPTION(admin.log_format)},
 	{OPTION(admin.metrics)},
 	{OPTION(admin.health)},
+	{OPTION(admin.ice)},
 	{OPTION(admin.offload_engine)},
 	{OPTION(admin.drain_timeout_s)},
 	{OPTION(admin.ready_while_draining)},

@@ -9,10 +9,11 @@ _Static_assert(LIMIT_LISTENERS == 32, "a bit for each slot");
 struct matching {
 	const struct config *running;
 	struct config *incoming;
-	struct config_listener *continued[LIMIT_LISTENERS]; /* by place in `running`: the incoming one that goes on with its sockets */
-	bool taken[LIMIT_LISTENERS][RELAY_FAMILIES];        /* likewise: its socket is another one's */
-	bool placed[LIMIT_LISTENERS];                       /* by place in `incoming` */
-	uint32_t slots;                                     /* in use */
+	struct config_listener
+		*continued[LIMIT_LISTENERS];         /* by place in `running`: the incoming one that goes on with its sockets */
+	bool taken[LIMIT_LISTENERS][RELAY_FAMILIES]; /* likewise: its socket is another one's */
+	bool placed[LIMIT_LISTENERS];                /* by place in `incoming` */
+	uint32_t slots;                              /* in use */
 	struct listener_plan *plan;
 };
 

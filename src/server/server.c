@@ -256,8 +256,9 @@ static struct config *zero_config(const struct options *options)
 static void greet(const struct server *server)
 {
 	const struct config *config = server->config;
-	log_info(LOG_SERVER, "uturn " UTURN_VERSION " %s with %u shard%s", server->awaits ? "waits for its configuration" : "relays",
-		server->shard_count, server->shard_count == 1 ? "" : "s");
+	log_info(LOG_SERVER, "uturn " UTURN_VERSION " %s with %u shard%s",
+		server->awaits ? "waits for its configuration" : "relays", server->shard_count,
+		server->shard_count == 1 ? "" : "s");
 	if (config->dialect == CONFIG_EMBEDDED || config->dialect == CONFIG_URI)
 		config_print_greeting(config, server->world, stdout);
 	fflush(stdout);

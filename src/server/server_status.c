@@ -79,6 +79,8 @@ static void write_admin(struct json_writer *j, const struct config_admin *admin)
 	json_write_text(j, "loglevel", admin->loglevel);
 	write_endpoint_url(j, "metrics_endpoint", &admin->metrics);
 	write_endpoint_url(j, "healthcheck_endpoint", &admin->health);
+	if (admin->ice.enabled)
+		write_endpoint_url(j, "ice_endpoint", &admin->ice);
 	json_write_text(j, "quota", quota);
 	json_write_text(j, "offload", offload);
 	json_write_text(j, "licensing_info", "<MISSING>");

@@ -123,8 +123,9 @@ static void write_of_listeners(const struct server_view *view, struct prometheus
 			continue;
 		struct prometheus_label labels[] = {
 			{"listener", listener->name}, {"protocol", config_protocol_name(listener->protocol)}};
-		uint64_t value = in_all ? listener_accounts_of(view->accounts, listener->name, listener->protocol, ACCOUNT_CONNECTIONS)
-					: connections_with_name(view, i, true);
+		uint64_t value =
+			in_all ? listener_accounts_of(view->accounts, listener->name, listener->protocol, ACCOUNT_CONNECTIONS)
+			       : connections_with_name(view, i, true);
 		prometheus_value(p, labels, 2, value);
 	}
 }

@@ -5,10 +5,11 @@
 
 #include "base/log.h"
 #include "server/server_allocations.h"
+#include "server/server_ice.h"
 #include "server/server_metrics.h"
 #include "server/server_status.h"
 
-enum { HEALTH, METRICS, ENDPOINTS };
+enum { HEALTH, METRICS, ICE, ENDPOINTS };
 
 struct server_ops {
 	struct event_base *base;
@@ -50,7 +51,8 @@ void server_ops_free(struct server_ops *ops)
 	free(ops);
 }
 
-static bool open_endpoint(struct server_ops *ops, unsigned which, const struct config_http *http, struct http_endpoint **ret_endpoint)
+static bool open_endpoint(
+	struct server_ops *ops, unsigned which, const struct config_http *http, struct http_endpoint **ret_endpoint)
 {
 	const struct http_route health[] = {
 		{"/live", server_status_live, ops->view},
@@ -59,12 +61,22 @@ static bool open_endpoint(struct server_ops *ops, unsigned which, const struct c
 		{"/status/allocations", server_allocations_serve, ops->view},
 	};
 	const struct http_route metrics[] = {{ops->metrics_path, server_metrics_serve, ops->view}};
+	const struct http_route ice[] = {{"/", server_ice_serve_turn, ops->view}, {"/ice", server_ice_serve, ops->view}};
+	const struct {
+		const char *setting;
+		const struct http_route *routes;
+		size_t count;
+	} endpoints[ENDPOINTS] = {
+		[HEALTH] = {"admin.healthcheck_endpoint", health, sizeof health / sizeof health[0]},
+		[METRICS] = {"admin.metrics_endpoint", metrics, sizeof metrics / sizeof metrics[0]},
+		[ICE] = {"admin.ice_endpoint", ice, sizeof ice / sizeof ice[0]},
+	};
 	struct http_params params = {
 		.base = ops->base,
 		.local = addr_with_port(http->ip, http->port),
-		.setting = which == HEALTH ? "admin.healthcheck_endpoint" : "admin.metrics_endpoint",
-		.routes = which == HEALTH ? health : metrics,
-		.route_count = which == HEALTH ? 4 : 1,
+		.setting = endpoints[which].setting,
+		.routes = endpoints[which].routes,
+		.route_count = endpoints[which].count,
 	};
 	char error[HTTP_ERROR_SIZE];
 	if (http_endpoint_open(&params, ret_endpoint, error) == 0)
@@ -108,7 +120,7 @@ static void go_back(struct server_ops *ops, struct http_endpoint *opened[ENDPOIN
 
 bool server_ops_move(struct server_ops *ops, const struct config_admin *admin)
 {
-	const struct config_http *next[ENDPOINTS] = {[HEALTH] = &admin->health, [METRICS] = &admin->metrics};
+	const struct config_http *next[ENDPOINTS] = {[HEALTH] = &admin->health, [METRICS] = &admin->metrics, [ICE] = &admin->ice};
 	struct http_endpoint *opened[ENDPOINTS] = {NULL};
 	bool moves[ENDPOINTS];
 	for (unsigned i = 0; i < ENDPOINTS; i++)

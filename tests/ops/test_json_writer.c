@@ -102,3 +102,13 @@ Test(json_writer, remembers_that_a_write_failed)
 	json_write_number(&j, NULL, 2);
 	cr_assert(j.failed);
 }
+
+Test(json_writer, tells_which_texts_come_back_as_they_are)
+{
+	static const char *const kept[] = {"", "a", "a\"b\\\n", "\xC3\xA9", "\xF0\x9F\x98\x80"};
+	static const char *const changed[] = {"\x80", "a\xFF", "\xC3", "\xC3(", "\xED\xA0\x80", "\xC0\xAF"};
+	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+		cr_expect(json_text_is_kept(kept[i]), "%zu", i);
+	for (size_t i = 0; i < sizeof changed / sizeof changed[0]; i++)
+		cr_expect_not(json_text_is_kept(changed[i]), "%zu", i);
+}

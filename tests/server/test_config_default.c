@@ -3,6 +3,7 @@
 
 #include "config_rig.h"
 #include "server/config_print.h"
+#include "server/config_public.h"
 
 static struct config_rig rig;
 

@@ -87,7 +87,8 @@ static bool admits(const struct turn_config *t, unsigned listener, const char *i
 }
 
 #define TWO_LISTENERS                                                                                                              \
-	"{\"version\":\"v1\",\"admin\":{\"metrics_endpoint\":\"http://:8080\"},\"auth\":{\"type\":\"none\"},\"listeners\":["       \
+	"{\"version\":\"v1\",\"admin\":{\"metrics_endpoint\":\"http://:8080\",\"ice_endpoint\":\"http://"                          \
+	":8088\"},\"auth\":{\"type\":\"none\"},\"listeners\":["                                                                    \
 	"{\"name\":\"a\",\"port\":3478,\"advertised_address\":\"198.51.100.1\",\"public_address\":\"198.51.100.3\",\"public_"      \
 	"port\":443,"                                                                                                              \
 	"\"routes\":[\"pods\"]},"                                                                                                  \
@@ -125,6 +126,7 @@ Test(config_turn, refuses_its_own_listeners_and_http_ports_on_every_address)
 		{"198.51.100.3", 444, true},                             /* the public address, another port */
 		{"192.0.2.7", 8080, false},                              /* metrics */
 		{"192.0.2.7", 8086, false},                              /* health */
+		{"192.0.2.7", 8088, false},                              /* credentials */
 		{"192.0.2.7", 9999, true},                               /* no port of ours */
 		{"192.0.2.8", 3478, true},                               /* no address of ours */
 		{"198.51.100.1", 3478, false},                           /* the same listener through the NAT in front */

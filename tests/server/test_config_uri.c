@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "config_rig.h"
-#include "server/config_print.h"
+#include "server/config_public.h"
 #include "server/config_uri.h"
 
 static struct config_rig rig;

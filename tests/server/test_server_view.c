@@ -49,6 +49,19 @@ static void configure_ports(void)
 	while (fake_config.admin.metrics.port == fake_config.admin.health.port);
 }
 
+static const char *no_variable(void *context, const char *name)
+{
+	(void)context;
+	(void)name;
+	return NULL;
+}
+
+static const struct config_world *config_world_none(void)
+{
+	static const struct config_world world = {.getenv = no_variable};
+	return &world;
+}
+
 static int get(const struct config_http *http, const char *path)
 {
 	char request[256];
@@ -133,6 +146,25 @@ Test(server_view, lets_the_endpoints_change_places)
 	next.health.ip = (struct addr){.family = ADDR_NONE};
 	cr_assert(server_ops_move(ops, &next));
 	cr_expect_eq(get(&next.health, "/live"), 200);
+	server_ops_free(ops);
+}
+
+Test(server_view, hands_out_credentials_on_a_port_of_its_own)
+{
+	configure_ports();
+	struct config_http *ice = &fake_config.admin.ice;
+	*ice = (struct config_http){.enabled = true, .ip = addr_ipv4(127, 0, 0, 1, 0), .path = "/"};
+	do
+		ice->port = free_port();
+	while (ice->port == fake_config.admin.health.port || ice->port == fake_config.admin.metrics.port);
+	view->world = config_world_none();
+	struct server_ops *ops = open_ops();
+	cr_expect_eq(get(ice, "/?service=turn"), 200);
+	cr_expect_eq(get(ice, "/ice?service=turn"), 200);
+	cr_expect_eq(get(ice, "/ice"), 400);
+	cr_expect_eq(get(ice, "/status"), 404);
+	cr_expect_eq(get(&fake_config.admin.health, "/ice?service=turn"), 404);
+	cr_expect_eq(get(&fake_config.admin.metrics, "/ice?service=turn"), 404);
 	server_ops_free(ops);
 }
 
