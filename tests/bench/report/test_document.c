@@ -247,7 +247,7 @@ Test(document, allocations_have_their_figures)
 	const json_t *server = json_object_get(json, "server");
 	cr_expect_str_eq(json_string_value(json_object_get(server, "address")), "127.0.0.1:3478");
 	cr_expect_eq(number(server, "pid"), target.pid);
-	cr_expect_eq(json_array_size(json_object_get(server, "cores")), CPU_COUNT(&target.cores));
+	cr_expect_eq(json_array_size(json_object_get(server, "cores")), (size_t)CPU_COUNT(&target.cores));
 	cr_expect_eq(number(json_object_get(json, "workload"), "parallel"), ALLOCATE_PARALLEL_DEFAULT);
 	json_decref(json);
 	result.server_known = false;
