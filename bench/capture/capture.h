@@ -30,7 +30,7 @@
 #include <stdio.h>
 
 #include "base/addr.h"
-#include "failure.h"
+#include "base/failure.h"
 #include "load/script.h"
 
 /* Why a packet is not in the script, other than being STUN between client and server. */

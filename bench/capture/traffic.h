@@ -9,9 +9,9 @@
 #ifndef UTURN_BENCH_CAPTURE_TRAFFIC_H
 #define UTURN_BENCH_CAPTURE_TRAFFIC_H
 
+#include "base/failure.h"
 #include "capture/key_index.h"
 #include "capture/message.h"
-#include "failure.h"
 #include "load/script.h"
 
 #define TRAFFIC_NONE UINT32_MAX

@@ -4,9 +4,9 @@
 #ifndef UTURN_BENCH_CLI_CALL_H
 #define UTURN_BENCH_CLI_CALL_H
 
+#include "base/failure.h"
 #include "cli/options.h"
 #include "cli/target.h"
-#include "failure.h"
 #include "load/load.h"
 
 enum { CAPTURES_MAX = 64 };

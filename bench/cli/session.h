@@ -10,9 +10,9 @@
 
 #include <jansson.h>
 
+#include "base/failure.h"
 #include "cli/options.h"
 #include "cli/progress.h"
-#include "failure.h"
 
 /* One run of this program, as main hands it to a command. */
 struct run {

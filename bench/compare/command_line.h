@@ -13,7 +13,7 @@
 
 #include <stddef.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 enum { COMMAND_LINE_WORDS_MAX = 255 };
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "client/endpoint.h"
+#include "clients/endpoint.h"
 #include "interrupt.h"
 #include "report/document.h"
 

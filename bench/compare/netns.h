@@ -9,7 +9,7 @@
 #define UTURN_BENCH_COMPARE_NETNS_H
 
 #include "base/addr.h"
-#include "failure.h"
+#include "base/failure.h"
 
 struct netns_pair {
 	char server_path[64], loader_path[64]; /* "/run/netns/…" */

@@ -14,7 +14,7 @@
 #include <sched.h>
 #include <sys/types.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 struct process_plan {
 	char *const *words;     /* the program, looked for in PATH when it has no '/', and its arguments; ends with NULL */

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/endpoint.h"
-#include "client/establish.h"
-#include "client/identity.h"
+#include "clients/endpoint.h"
+#include "clients/establish.h"
+#include "clients/identity.h"
 #include "compare/command_line.h"
 #include "compare/process.h"
 #include "compare/server_kinds.h"

@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#include "client/setup.h"
+#include "clients/setup.h"
 
 struct keepalive {
 	struct setup_client *clients;

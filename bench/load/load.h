@@ -13,8 +13,8 @@
 #include <sched.h>
 
 #include "base/addr.h"
+#include "base/failure.h"
 #include "client/transport.h"
-#include "failure.h"
 #include "load/script.h"
 #include "measure/server_watch.h"
 #include "measure/tally.h"

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "client/endpoint.h"
-#include "client/establish.h"
 #include "client/tls_context.h"
+#include "clients/endpoint.h"
+#include "clients/establish.h"
 
 enum { SETUP_PARALLEL = 64, BUFFER_BYTES = 4 << 20 };
 

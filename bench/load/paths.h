@@ -10,7 +10,7 @@
 #define UTURN_BENCH_LOAD_PATHS_H
 
 #include "client/connection.h"
-#include "client/setup.h"
+#include "clients/setup.h"
 #include "load/load.h"
 #include "load/stream.h"
 

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "failure.h"
+#include "base/failure.h"
 
 /* Writes the page for `documents` (an array of documents as document_read returns them) to `path`, through a temporary file. */
 bool report_write(const json_t *documents, const char *path, struct failure *failure);

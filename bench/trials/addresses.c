@@ -1,6 +1,6 @@
 #include "trials/addresses.h"
 
-#include "client/endpoint.h"
+#include "clients/endpoint.h"
 
 bool addresses_choose(const struct load_target *target, struct addresses *ret_addresses, struct failure *failure)
 {

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/endpoint.h"
-#include "client/establish.h"
-#include "client/setup.h"
+#include "clients/endpoint.h"
+#include "clients/establish.h"
+#include "clients/setup.h"
 #include "trials/addresses.h"
 #include "wire/channel_data.h"
 #include "wire/stun_build.h"

@@ -5,8 +5,8 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "client/endpoint.h"
-#include "client/establish.h"
+#include "clients/endpoint.h"
+#include "clients/establish.h"
 #include "interrupt.h"
 #include "trials/addresses.h"
 

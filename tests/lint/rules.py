@@ -5,30 +5,37 @@ LAYERS = {
     "base": {"base"},
     "wire": {"base", "wire"},
     "crypto": {"base", "wire", "crypto"},
+    "client": {"base", "wire", "crypto", "client"},
     "tls": {"base", "wire", "crypto", "tls"},
     "turn": {"base", "wire", "crypto", "turn"},
     "io": {"base", "io"},
     "shard": {"base", "wire", "crypto", "tls", "turn", "io", "shard"},
     "ops": {"base", "ops"},
     "server": {"base", "wire", "crypto", "tls", "turn", "io", "shard", "ops", "server"},
+    # io for the making of its listening sockets; its packets go through `client`.
+    "turncat": {"base", "wire", "crypto", "client", "io", "turncat"},
 }
 
 # The folders of bench/, lowest first (bench/README.md, "How it is built"): each may include headers of its own and of those before it.
-BENCH_LAYERS = ("measure", "client", "load", "capture", "trials", "report", "compare", "cli")
+BENCH_LAYERS = ("measure", "clients", "load", "capture", "trials", "report", "compare", "cli")
 
 # Headers of other people's libraries: who may include them. Paths are prefixes.
 THIRD_PARTY = {
     "liburing": ("src/io/", "tests/io/"),
     "linux/io_uring.h": ("src/io/", "tests/io/"),
     "mbedtls/": ("src/crypto/", "tests/tls/"),
-    "openssl/": ("src/tls/", "tests/tls/", "tests/fuzz/", "bench/client/", "tests/bench/"),
-    "jansson.h": ("src/server/config_json.c", "src/server/server_status.c", "tests/server/", "bench/", "tests/bench/"),
+    "openssl/": ("src/tls/", "tests/tls/", "tests/fuzz/", "src/client/", "bench/clients/", "tests/bench/"),
+    "jansson.h": (
+        "src/server/config_json.c", "src/server/server_status.c", "src/turncat/cds_config.c", "tests/server/", "bench/", "tests/bench/"
+    ),
     "yaml.h": ("src/server/config_yaml.c",),
     # It has types of its own for everything, and logs by itself: both end in one file.
     "libwebsockets.h": ("src/server/cds_client.c",),
     "pcap": ("bench/capture/", "tests/bench/capture/", "tests/fuzz/"),
     "ares.h": ("src/server/resolver.c",),
-    "event2/": ("include/ops/", "src/ops/", "include/server/resolver.h", "src/server/", "tests/ops/", "tests/server/"),
+    "event2/": (
+        "include/ops/", "src/ops/", "include/server/resolver.h", "src/server/", "src/turncat/", "tests/ops/", "tests/server/"
+    ),
     "criterion/": ("tests/",),
     "seccomp.h": ("tests/",),
 }
@@ -44,13 +51,13 @@ SYSTEM_HEADERS = (
 # (hooks.random(…)) is not meant: the patterns are looked for where no '.' or '->' stands before.
 ONLY_HERE = [
     (r"\b(?:clock_gettime|gettimeofday|time|clock)\s*\(", "reading the clock", ("src/base/clock.c",)),
-    (r"\b(?:socket|bind|socketpair)\s*\(", "making or binding a socket", ("src/io/udp_socket.c", "src/io/tcp_socket.c", "src/ops/http")),
-    (r"\b(?:secure_)?getenv\s*\(|\benviron\b", "reading the environment", ("src/server/config_env.c",)),
+    (r"\b(?:socket|bind|socketpair)\s*\(", "making or binding a socket", ("src/io/udp_socket.c", "src/io/tcp_socket.c", "src/ops/http", "src/turncat/sockets.c")),
+    (r"\b(?:secure_)?getenv\s*\(|\benviron\b", "reading the environment", ("src/server/config_env.c", "src/turncat/environment.c")),
     (r"\b(?:getrandom|getentropy|random|rand|srand|drand48)\s*\(", "randomness", ("src/crypto/random.c",)),
     (
         r"\b(?:v?printf|puts|putchar|perror|v?syslog)\s*\(|\b(?:v?fprintf|fputs|fputc)\s*\([^;]*\bstd(?:out|err)\b|\bSTD(?:OUT|ERR)_FILENO\b",
         "writing to standard output or error",
-        ("src/base/log.c", "src/server/options.c", "src/server/main.c"),
+        ("src/base/log.c", "src/server/options.c", "src/server/main.c", "src/turncat/options.c", "src/turncat/main.c", "src/turncat/local_stdio.c"),
     ),
     (r"\bfork\s*\(|\bsystem\s*\(|\bpopen\s*\(|\bexec[vl]\w*\s*\(", "starting a process", ()),
     (r"\b(?:strcat|sprintf|vsprintf|gets|alloca|strtok|atoi|atol)\s*\(", "an unsafe function", ()),

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "client/establish.h"
+#include "clients/establish.h"
 #include "load/receiver.h"
 #include "wire/channel_data.h"
 

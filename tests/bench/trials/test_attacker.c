@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/endpoint.h"
+#include "clients/endpoint.h"
 #include "fake_listener.h"
 #include "fake_server.h"
 #include "wire/channel_data.h"
