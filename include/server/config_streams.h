@@ -20,7 +20,8 @@ struct config_streams_params {
 	uint32_t connections_max;    /* likewise; 0: no bound */
 };
 
-/* A listener of the configuration is listener number `slot` of the result. With one reference; NULL: an error was added to *problems. */
+/* A listener of the configuration is listener number `slot` of the result. With one reference; NULL: an error was added to
+ * *problems. */
 struct stream_config *config_streams_create(const struct config_streams_params *params, struct config_problems *problems);
 
 /* Some listener of it, or one that retires, has connections; TLS or DTLS; TCP or TLS. */

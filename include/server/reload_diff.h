@@ -17,8 +17,8 @@ struct reload_running {
 
 struct reload_diff {
 	bool changed; /* the merged configuration differs from the running one */
-	/* Lines naming what could not change and was kept: "admin.shards: 1 -> 2 takes a restart; kept 1", as warnings. An error when
-	 * the configuration cannot be taken up. */
+	/* Lines naming what could not change and was kept: "admin.shards: 1 -> 2 takes a restart; kept 1", as warnings. An error
+	 * when the configuration cannot be taken up. */
 	struct config_problems kept;
 	struct listener_plan listeners;
 };

@@ -11,7 +11,8 @@
 /* A listener that needs sockets. */
 struct listener_opening {
 	uint8_t index; /* in the merged configuration */
-	/* The slot whose socket it takes over, by family; LISTENER_NONE: it opens one, where it binds this family and need not wait. */
+	/* The slot whose socket it takes over, by family; LISTENER_NONE: it opens one, where it binds this family and need not
+	 * wait. */
 	uint8_t from[RELAY_FAMILIES];
 };
 

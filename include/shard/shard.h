@@ -59,8 +59,8 @@ struct shard_order {
 	unsigned listener_count;
 	struct shard_listener listeners[LIMIT_LISTENERS]; /* new ones; the others stay as they are */
 };
-struct shard_order *shard_order_create(void);       /* zeroed; NULL: no memory */
-void shard_order_free(struct shard_order *order);   /* closes the sockets that are in it. NULL is fine */
+struct shard_order *shard_order_create(void);     /* zeroed; NULL: no memory */
+void shard_order_free(struct shard_order *order); /* closes the sockets that are in it. NULL is fine */
 
 struct shard;
 

@@ -165,9 +165,9 @@ uint64_t turn_deadline_ns(const struct turn *t);
 
 /*
  * A new configuration. Live allocations go on with the key they were made with, and with the realm that it embeds; permissions with
- * the policy they were granted under. With `revoke`, allocations whose credentials no longer hold (after a change of the realm: all),
- * allocations of a retiring listener without a policy, and permissions that the routes no longer allow end at the next turn_expire,
- * and what stays is held to the new routes.
+ * the policy they were granted under. With `revoke`, allocations whose credentials no longer hold (after a change of the realm:
+ * all), allocations of a retiring listener without a policy, and permissions that the routes no longer allow end at the next
+ * turn_expire, and what stays is held to the new routes.
  */
 void turn_configure(struct turn *t, struct turn_config *config, bool revoke, const struct moment *now);
 

@@ -62,8 +62,8 @@ static int open_once(const struct server *server, const struct config *config, c
 
 enum { BIND_TRIES = 20, BIND_PAUSE_MS = 50 };
 
-/* A process that used io_uring and has just ended may hold its port for some 100 ms more, until the kernel has torn its ring down; and
- * a listener of our own that has just retired until its shards have closed it. */
+/* A process that used io_uring and has just ended may hold its port for some 100 ms more, until the kernel has torn its ring down;
+ * and a listener of our own that has just retired until its shards have closed it. */
 static int open_group(const struct server *server, const struct config *config, const struct config_listener *listener,
 	const struct addr *bind, int fds[])
 {

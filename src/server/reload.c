@@ -49,17 +49,13 @@ static uint32_t lesser(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-enum { LISTENERS_STEP = 8 };
-
 /* How the machine is divided among what these listeners bring. */
 static bool plan(const struct server *server, const struct config *config, struct machine_budget *ret_budget)
 {
 	struct config_streams_needs needs = config_streams_needs(config);
-	unsigned listeners = (unsigned)(config->listener_count + config->retiring_count);
 	const struct machine_wish wish = {
 		.shards = server->shard_count,
-		/* In steps, so that one more does not move every bound. */
-		.listeners = listeners < LISTENERS_STEP ? LISTENERS_STEP : listeners - listeners % LISTENERS_STEP + LISTENERS_STEP,
+		.listeners = (unsigned)(config->listener_count + config->retiring_count),
 		.allocations = config->admin.allocations_max,
 		.connections_max = config->admin.connections_max,
 		.handshakes_wanted = config->admin.streams.handshakes,
@@ -76,11 +72,18 @@ static bool plan(const struct server *server, const struct config *config, struc
 	return false;
 }
 
+/* Each listener takes a few descriptors, which is not worth a line. */
+static bool differs(uint32_t before, uint32_t now)
+{
+	uint32_t by = before > now ? before - now : now - before;
+	return by > now / 8;
+}
+
 static void log_budget(const struct machine_budget *before, const struct machine_budget *now)
 {
-	if (now->allocations != before->allocations)
+	if (differs(before->allocations, now->allocations))
 		log_info(LOG_SERVER, "up to %u allocations, bounded by %s", now->allocations, now->allocations_bound);
-	if (now->connections != before->connections && now->connections > 0)
+	if (now->connections > 0 && differs(before->connections, now->connections))
 		log_info(LOG_SERVER, "up to %u connections, bounded by %s", now->connections, now->connections_bound);
 }
 

@@ -1,6 +1,6 @@
 /*
- * listeners - they come, are taken over, retire and go while packets flow (decision 0018). What a shard is told takes effect between
- * two turns of its loop, so no packet meets half of it.
+ * listeners - they come, are taken over, retire and go while packets flow (decision 0018). What a shard is told takes effect
+ * between two turns of its loop, so no packet meets half of it.
  */
 #include "base/log.h"
 #include "io/udp_socket.h"

@@ -49,8 +49,7 @@ static void receive(struct shard *shard, const struct received *batch, unsigned 
 {
 	for (unsigned i = 0; i < count; i++) {
 		if (tag_is_listener(batch[i].tag))
-			shard_from_listener(
-				shard, &batch[i], (enum listener_way)shard->listener_ways[tag_listener(batch[i].tag)]);
+			shard_from_listener(shard, &batch[i], (enum listener_way)shard->listener_ways[tag_listener(batch[i].tag)]);
 		else if (batch[i].kind == RECEIVED_DATAGRAM)
 			shard_from_peer(shard, &batch[i]);
 		else

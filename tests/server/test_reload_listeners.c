@@ -291,7 +291,7 @@ Test(reload_listeners, is_refused_when_no_place_is_left)
 	cr_expect_not(reload_listeners(running, next, 0, &plan, &problems));
 	config_free(next);
 	cr_assert_eq(problems.errors, 1);
-	cr_expect_str_eq(problems.list[0].text,
-		"listeners: 32 are the most at once, and of those that were removed or replaced some still have clients: wait until "
-		"they are gone (/status has them), or change fewer");
+	cr_expect_str_eq(problems.list[0].text, "listeners: 32 are the most at once, and of those that were removed or replaced "
+						"some still have clients: wait until "
+						"they are gone (/status has them), or change fewer");
 }

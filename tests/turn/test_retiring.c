@@ -114,8 +114,7 @@ static void change_realm(const char *realm)
 {
 	struct turn_config *config = rig_config_copy(rig);
 	strcpy(config->auth.realm, realm);
-	credentials_key(
-		bytes_of_string(config->auth.username), bytes_of_string(realm), bytes_of_string("other"), config->auth.key);
+	credentials_key(bytes_of_string(config->auth.username), bytes_of_string(realm), bytes_of_string("other"), config->auth.key);
 	rig_configure(rig, config, false);
 }
 
