@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "server/config_check.h"
@@ -276,6 +277,9 @@ int server_run(struct config *config, const struct options *options)
 		server.awaits = config == NULL;
 		server.view.ready = config != NULL;
 		greet(&server);
+		/* It may have come before it was watched. */
+		if (server.awaits && options->file != NULL && access(options->file, R_OK) == 0)
+			server_reload(&server, "start");
 		event_base_dispatch(server.events);
 		status = 0;
 	}

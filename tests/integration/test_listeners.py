@@ -1,0 +1,538 @@
+"""Listeners, realm and endpoints change while calls go on, over each transport: no packet is lost, and no call is cut."""
+
+import contextlib
+import copy
+import signal
+import socket
+import time
+
+import stream_client
+import stun
+from client import NoAnswer, Refused
+from flows import Flow, flowing
+from harness import PEER, case, equal, eventually
+from relay import merged
+from streams import TRANSPORTS, Streams, talks
+from test_proxy_protocol import version_1
+from test_reload import reload
+
+CLASSES = {"udp": "udp", "dtls": "udp", "tcp": "tcp", "tls": "tcp"}
+
+
+def change(streams, edit, good=True, **top):
+    """A reload of the configuration as `edit` leaves it: it is given {name: listener}, to change."""
+    listeners = {listener["name"]: copy.deepcopy(listener) for listener in streams.relay.config["listeners"]}
+    edit(listeners)
+    reload(streams.relay, {**top, "listeners": list(listeners.values())}, good)
+
+
+def retiring(relay):
+    return relay.status()["uturn"]["retiring"]
+
+
+def wait_until_retired(relay):
+    eventually(lambda: not retiring(relay), "no listener retires any more")
+
+
+def is_open(transport, address):
+    """Does anything listen there?"""
+    kind = socket.SOCK_DGRAM if CLASSES[transport] == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(address)
+        except OSError:
+            return True
+    return False
+
+
+def goes_on(flow):
+    """Whatever a call does in its life."""
+    flow.client.refresh()
+    flow.client.permit(PEER)
+    flow.client.bind(0x4000, flow.address)
+    flow.round()
+
+
+@contextlib.contextmanager
+def dialling(streams, address):
+    """Clients that are made meanwhile come to this address, whatever their transport."""
+    before = streams.plain, streams.secure
+    streams.plain = streams.secure = address
+    try:
+        yield
+    finally:
+        streams.plain, streams.secure = before
+
+
+def no_new_call(streams, transport, address):
+    """Over what is left of a listener."""
+    try:
+        with dialling(streams, address):
+            late = streams.client(transport)
+    except (OSError, stream_client.Closed):
+        return
+    late.refused(508, late.allocate)
+
+
+def new_call(streams, transport, address):
+    """One that works, and is over."""
+    with dialling(streams, address):
+        client, peer, _ = streams.call(transport)
+    talks(client, peer)
+    client.refresh(0)
+    client.close()
+
+
+@case(timeout=40)
+def another_port_cuts_no_call(t):
+    streams = Streams(t)
+    flows = [Flow(streams, transport) for transport in TRANSPORTS]
+    ports = {transport: t.port() for transport in TRANSPORTS}
+
+    def move(listeners):
+        for transport in TRANSPORTS:
+            listeners[transport]["port"] = ports[transport]
+
+    with flowing(*flows):
+        change(streams, move)
+    for flow in flows:
+        new_call(streams, flow.name, ("127.0.0.1", ports[flow.name]))
+        goes_on(flow)
+    for transport in ("udp", "tcp", "tls"):
+        no_new_call(streams, transport, streams.address(transport))
+    with flowing(*flows):
+        equal(sorted(one["name"] for one in retiring(streams.relay)), sorted(TRANSPORTS), "retiring")
+        # One more reload while they retire.
+        reload(streams.relay, {"admin": {"user_quota": 1000}})
+    for flow in flows:
+        goes_on(flow)
+        flow.client.refresh(0)
+        flow.client.close()
+    # An association is over in a minute: one that says nothing holds its listener for so long.
+    eventually(lambda: {one["name"] for one in retiring(streams.relay)} <= {"dtls"}, "all but DTLS have retired")
+    for transport in ("udp", "tcp", "tls"):
+        eventually(lambda: not is_open(transport, streams.address(transport)), f"the old port of {transport} is closed")
+
+
+@case(timeout=30)
+def a_port_closes_with_its_last_call(t):
+    streams = Streams(t)
+    old, port = streams.plain, t.port()
+    calls = {transport: [Flow(streams, transport) for _ in range(4)] for transport in ("udp", "tcp")}
+    change(streams, lambda listeners: [listeners[name].update(port=port) for name in calls])
+    eventually(lambda: not is_open("tcp", old), "the TCP port takes no more connections")
+    while calls["udp"]:
+        with flowing(*calls["udp"], *calls["tcp"]):
+            equal(is_open("udp", old), True, "the UDP port is open while there are calls")
+            equal([one["allocations"] for one in retiring(streams.relay)], [len(calls["udp"])] * 2, "calls left")
+        for flows in calls.values():
+            over = flows.pop()
+            over.client.refresh(0)
+            over.client.close()
+    wait_until_retired(streams.relay)
+    eventually(lambda: not is_open("udp", old), "the UDP port is closed")
+
+
+@case(timeout=30)
+def listeners_come_and_go(t):
+    relay_only = Streams(t, start=False)
+    everything = relay_only.relay.config
+    relay_only.relay.write_config({**everything, "listeners": everything["listeners"][:1]})
+    relay_only.relay.start(["-c", relay_only.relay.config_path])
+    streams = relay_only
+    udp = Flow(streams, "udp")
+    with flowing(udp):
+        reload(streams.relay, everything)
+    flows = [udp, *(Flow(streams, transport) for transport in TRANSPORTS[1:])]
+    with flowing(*flows):
+        reload(streams.relay, {"listeners": everything["listeners"][:1]})
+    for flow in flows[1:]:
+        # The routes went with the listener.
+        flow.client.refresh()
+        flow.client.refused(403, flow.client.permit, PEER)
+        flow.round()
+        flow.client.refresh(0)
+    goes_on(udp)
+    udp.client.refresh(0)
+    reload(streams.relay, {"version": "v1", "listeners": []})
+    eventually(lambda: not is_open("udp", streams.plain), "the last one is closed")
+    equal(streams.relay.http("/ready")[0], 200, "/ready without a listener")
+    reload(streams.relay, {"listeners": everything["listeners"]})
+    new_call(streams, "udp", streams.plain)
+
+
+@case(timeout=30)
+def datagrams_change_their_protocol_on_one_port(t):
+    streams = Streams(t, each={"udp": {"name": "one"}})
+    streams.relay.stop()
+    (one, *_) = streams.relay.config["listeners"]
+    streams.relay.write_config({**streams.relay.config, "listeners": [one]})
+    streams.relay.start(["-c", streams.relay.config_path])
+    secure = {**one, "protocol": "dtls", **streams.pair()}
+    streams.secure = streams.plain
+    first = Flow(streams, "udp")
+    with flowing(first):
+        reload(streams.relay, {"listeners": [secure]})
+    second = Flow(streams, "dtls")
+    late = streams.client("udp")
+    try:
+        late.exchange(stun.encode(stun.BINDING, stun.REQUEST, []), timeout=0.5)
+        raise AssertionError("the DTLS listener answers in clear")
+    except NoAnswer:
+        pass
+    goes_on(first)
+    with flowing(first, second):
+        reload(streams.relay, {"listeners": [one]})
+    third = Flow(streams, "udp")
+    with flowing(first, second, third):
+        reload(streams.relay, {"listeners": [secure]})
+    fourth = Flow(streams, "dtls")
+    with flowing(first, second, third, fourth):
+        equal(len(retiring(streams.relay)), 3, "retiring")
+    for flow in (first, second, third, fourth):
+        goes_on(flow)
+    first.client.refresh(0)
+    third.client.refresh(0)
+    eventually(lambda: len(retiring(streams.relay)) == 1, "those without calls are gone")
+    with flowing(second, fourth):
+        pass
+
+
+@case(timeout=30)
+def connections_change_their_protocol_on_one_port(t):
+    streams = Streams(t)
+    tcp, tls = streams.relay.config["listeners"][1:3]
+    reload(streams.relay, {"listeners": [tcp]})
+    first = Flow(streams, "tcp")
+    streams.secure = streams.plain
+    with flowing(first):
+        reload(streams.relay, {"listeners": [{**tls, "port": streams.plain[1]}]})
+    second = Flow(streams, "tls")
+    with flowing(first, second):
+        reload(streams.relay, {"listeners": [{**tcp, "proxy_protocol": True, "proxy_trusted": ["127.0.0.1"]}]})
+    third = streams.client("tcp", first=version_1(source=("192.0.2.9", 1234)))
+    third.allocate()
+    equal(third.mapped, ("192.0.2.9", 1234), "whom the header names")
+    with flowing(first, second):
+        reload(streams.relay, {"listeners": [tcp]})
+    new_call(streams, "tcp", streams.plain)
+    # With a name of its own, the removed one's routes went.
+    goes_on(first)
+    second.client.refused(403, second.client.permit, PEER)
+    third.refresh()
+
+
+@case(timeout=30)
+def names_change_and_sockets_stay(t):
+    streams = Streams(t)
+    flows = [Flow(streams, transport) for transport in TRANSPORTS]
+
+    def rename(listeners):
+        for listener in listeners.values():
+            listener["name"] = "new/" + listener["name"]
+
+    with flowing(*flows):
+        change(streams, rename)
+    equal(retiring(streams.relay), [], "retiring")
+    for flow in flows:
+        goes_on(flow)
+    names = {labels["name"] for labels, _ in streams.relay.metrics()["stunner_listener_packets_total"]}
+    equal(names, {"new/" + transport for transport in TRANSPORTS}, "names in the metrics")
+    equal({one["name"] for one in streams.relay.status()["listeners"]}, names, "names in /status")
+
+
+@case(timeout=30)
+def names_change_places(t):
+    streams = Streams(t)
+    other = t.port()
+    udp = streams.relay.config["listeners"][0]
+    a, b = {**udp, "name": "a"}, {**udp, "name": "b", "port": other}
+    reload(streams.relay, {"listeners": [a, b]})
+    flow = Flow(streams, "udp")
+    before = streams.relay.metrics().sum("stunner_listener_packets_total", name="a", direction="rx")
+    assert before > 0, "nothing was counted"
+    with flowing(flow):
+        reload(streams.relay, {"listeners": [{**b, "port": a["port"]}, {**a, "port": other}]})
+    equal(retiring(streams.relay), [], "retiring")
+    after = streams.relay.metrics()
+    assert after.sum("stunner_listener_packets_total", name="b", direction="rx") >= 10, "b has the packets now"
+    assert after.sum("stunner_listener_packets_total", name="a", direction="rx") >= before, "a's counter went backwards"
+    new_call(streams, "udp", (streams.plain[0], other))
+
+
+@case(timeout=30)
+def relay_addresses_and_ports_are_for_new_calls(t):
+    streams = Streams(t)
+    flows = [Flow(streams, transport) for transport in TRANSPORTS]
+    first, last = t.relay_ports
+    moved = {"min_relay_port": first + 500, "max_relay_port": first + 599, "advertised_address": "127.0.0.77"}
+    with flowing(*flows):
+        change(streams, lambda listeners: [listener.update(moved) for listener in listeners.values()])
+    equal(retiring(streams.relay), [], "retiring")
+    for flow in flows:
+        goes_on(flow)
+        client = streams.client(flow.name)
+        client.allocate()
+        equal(client.relayed[0], "127.0.0.77", "the advertised address")
+        assert first + 500 <= client.relayed[1] <= first + 599, f"relay port {client.relayed[1]}"
+
+
+@case(timeout=30)
+def a_realm_changes_under_calls(t):
+    streams = Streams(t)
+    flows = [Flow(streams, transport) for transport in TRANSPORTS]
+    with flowing(*flows):
+        reload(streams.relay, {"auth": {"realm": "another.example", "credentials": {"password": "other"}}})
+    for flow in flows:
+        # As if the nonce had grown old: the answer has the realm that the call's key was made of.
+        flow.client.nonce = b"stale"
+        goes_on(flow)
+        equal(flow.client.realm, b"test", "the realm that the call is told")
+        late = streams.client(flow.name, password="other")
+        late.allocate()
+        equal(late.realm, b"another.example", "the realm that a new client is told")
+    with flowing(*flows):
+        reload(streams.relay, {"auth": {"type": "none", "credentials": None}})
+    for flow in flows:
+        goes_on(flow)
+        late = streams.client(flow.name, password="other")
+        equal(late.exchange(stun.encode(stun.BINDING, stun.REQUEST, [])).kind, stun.SUCCESS, "Binding")
+        late.refused(403, late.allocate)
+
+
+@case(timeout=30)
+def endpoints_move(t):
+    streams = Streams(t)
+    relay = streams.relay
+    flow = Flow(streams, "udp")
+    health, metrics, old_health = t.port(), t.port(), relay.health
+    endpoints = {"healthcheck_endpoint": f"http://127.0.0.1:{health}", "metrics_endpoint": f"http://127.0.0.1:{metrics}/metrics"}
+    with flowing(flow):
+        relay.write_config(merged(relay.config, {"admin": endpoints}))
+        relay.signal(signal.SIGHUP)
+        eventually(lambda: is_open("tcp", ("127.0.0.1", health)), "health is at its new place")
+        relay.health, relay.metrics_port = health, metrics
+        equal(relay.http("/ready")[0], 200, "/ready")
+        assert relay.metrics().sum("uturn_config_reloads_total") >= 1, "not counted"
+        eventually(lambda: not is_open("tcp", ("127.0.0.1", old_health)), "the old one is closed")
+        # They change places.
+        relay.write_config(merged(relay.config, {"admin": {
+            "healthcheck_endpoint": f"http://127.0.0.1:{metrics}", "metrics_endpoint": f"http://:{health}/m",
+        }}))
+        relay.signal(signal.SIGHUP)
+        relay.health = metrics
+        eventually(lambda: relay.http_status("/ready") == 200, "health where metrics were")
+        equal(relay.http("/m", health)[0], 200, "metrics where health was")
+
+
+@case(timeout=30)
+def a_port_that_is_taken_refuses_all_of_it(t):
+    streams = Streams(t)
+    flows = [Flow(streams, transport) for transport in TRANSPORTS]
+    taken_udp, taken_tcp, free = t.port(), t.port(), t.port()
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind(("127.0.0.1", taken_udp))
+    tcp = socket.socket()
+    tcp.bind(("127.0.0.1", taken_tcp))
+    tcp.listen()
+    t.ending(udp.close)
+    t.ending(tcp.close)
+    attempts = (
+        {"listeners": {"tls": free, "udp": taken_udp}},
+        {"listeners": {"udp": free, "tcp": taken_tcp}},
+        {"listeners": {"dtls": free}, "admin": {"metrics_endpoint": f"http://127.0.0.1:{taken_tcp}/metrics"}},
+        {"listeners": {"dtls": free}, "admin": {"healthcheck_endpoint": f"http://127.0.0.1:{taken_tcp}"}},
+    )
+    for attempt in attempts:
+        good = copy.deepcopy(streams.relay.config)
+        admin = {**attempt.get("admin", {}), "user_quota": 1}
+        with flowing(*flows):
+            change(
+                streams, lambda listeners: [listeners[name].update(port=port) for name, port in attempt["listeners"].items()],
+                good=False, admin=admin,
+            )
+        streams.relay.config = good
+        equal(is_open("udp", ("127.0.0.1", free)), False, "what was opened is closed again")
+        equal(is_open("tcp", ("127.0.0.1", free)), False, "what was opened is closed again")
+        equal(retiring(streams.relay), [], "retiring")
+        for flow in flows:
+            goes_on(flow)
+            # The quota is part of what was refused.
+            new_call(streams, flow.name, streams.address(flow.name))
+    streams.relay.wait_for_log(rf"listener udp: cannot open UDP .*:{taken_udp}: Address already in use: another process listens there")
+    streams.relay.wait_for_log(r"was not taken up \(SIGHUP\); the running one stays")
+
+
+@case(timeout=30)
+def another_bind_address_waits_for_the_calls(t):
+    streams = Streams(t)
+    udp, tcp = streams.relay.config["listeners"][:2]
+    reload(streams.relay, {"listeners": [udp, tcp]})
+    flow, stream = Flow(streams, "udp"), Flow(streams, "tcp")
+    with flowing(flow, stream):
+        narrow = [{**listener, "bind_address": "127.0.0.1"} for listener in (udp, tcp)]
+        reload(streams.relay, {"listeners": narrow})
+        # Connections have sockets of their own: their listener waits for nothing but the old one's end.
+        eventually(lambda: is_open("tcp", streams.plain), "TCP has come back")
+    streams.relay.wait_for_log(r"listener udp: 127\.0\.0\.1:\d+ waits until sockets in its way close")
+    no_new_call(streams, "udp", streams.plain)
+    new_call(streams, "tcp", streams.plain)
+    goes_on(flow)
+    flow.client.refresh(0)
+    stream.client.refresh(0)
+    stream.client.close()
+    wait_until_retired(streams.relay)
+    eventually(lambda: can_call(streams, "udp"), "the new one has opened")
+
+
+def can_call(streams, transport):
+    try:
+        new_call(streams, transport, streams.address(transport))
+    except (NoAnswer, Refused):
+        return False
+    return True
+
+
+@case(timeout=30)
+def metrics_follow_the_listeners(t):
+    streams = Streams(t)
+    relay = streams.relay
+    flow = Flow(streams, "udp")
+    for _ in range(50):
+        flow.round()
+
+    def packets():
+        return relay.metrics().sum("stunner_listener_packets_total", name="udp", direction="rx")
+
+    seen = packets()
+    for _ in range(4):
+        change(streams, lambda listeners: listeners["udp"].update(port=t.port()))
+        now = packets()
+        assert now >= seen, f"the counter went from {seen} to {now}"
+        seen = now
+    new_call(streams, "udp", ("127.0.0.1", relay.config["listeners"][0]["port"]))
+    flow.round()
+    assert packets() > seen, "what retires and what is new count together"
+    seen = packets()
+    flow.client.refresh(0)
+    wait_until_retired(relay)
+    assert packets() >= seen, "the counter went backwards when the old one closed"
+    change(streams, lambda listeners: listeners.pop("udp"))
+    eventually(lambda: "udp" not in {labels["name"] for labels, _ in relay.metrics()["stunner_listener_packets_total"]}, "the series is gone")
+    for metric in ("stunner_listener_bytes_total", "stunner_listener_connections", "stunner_listener_connections_total"):
+        equal({labels["name"] for labels, _ in relay.metrics()[metric]}, {"tcp", "tls", "dtls"}, metric)
+
+
+@case(timeout=40)
+def places_for_listeners_are_bounded(t):
+    def at(number):
+        return f"127.0.1.{number + 1}"
+
+    relay = t.relay(listener={"bind_address": at(0)})
+    held = []
+    for number in range(32):
+        if number > 0:
+            reload(relay, {"listener": {"bind_address": at(number)}})
+        client = t.client(relay, server=(at(number), relay.port), local=(at(number), 0))
+        client.allocate()
+        held.append(client)
+    good = copy.deepcopy(relay.config)
+    reload(relay, {"listener": {"bind_address": at(32)}}, good=False)
+    relay.wait_for_log(r"listeners: 32 are the most at once, and of those that were removed or replaced some still have clients")
+    relay.config = good
+    for client in held:
+        client.refresh()
+    held[0].refresh(0)
+    eventually(lambda: len(retiring(relay)) == 30, "one has retired")
+    time.sleep(0.3)  # until the shards have let go of it
+    reload(relay, {"listener": {"bind_address": at(32)}})
+
+
+@case(timeout=60)
+def everything_changes_and_nothing_is_lost(t):
+    streams = Streams(t)
+    flows = [Flow(streams, transport) for transport in TRANSPORTS]
+    good = streams.relay.config
+    with flowing(*flows):
+        for number in range(12):
+            listeners = copy.deepcopy(good["listeners"])
+            for index, listener in enumerate(listeners):
+                if (number + index) % 3 == 0:
+                    listener["port"] = t.port()
+                if (number + index) % 4 == 1:
+                    listener["name"] += f"-{number}"
+            top = {"auth": {"realm": f"realm{number}"}, "admin": {"user_quota": 100 + number}}
+            reload(streams.relay, {"listeners": listeners, **top})
+        reload(streams.relay, good)
+    for flow in flows:
+        goes_on(flow)
+        new_call(streams, flow.name, streams.address(flow.name))
+    drops = {key: value for key, value in streams.relay.metrics().items() if key == "uturn_send_drops_total"}
+    assert all(value == 0 for series in drops.values() for _, value in series), drops
+
+
+# Before there is any configuration.
+
+
+def awaiting(t):
+    """A relay whose file is not there yet; health is on port 8086 of a network of its own."""
+    t.needs_root()
+    import netns
+
+    netns.unshare()
+    relay = t.make_relay()
+    relay.config["admin"].pop("healthcheck_endpoint")
+    relay.health = 8086
+    relay.launch(["-w", "-c", relay.config_path, "--shards", str(t.shards), "--engine", t.engine])
+    eventually(lambda: relay.http_status("/live") == 200, "alive")
+    return relay
+
+
+@case()
+def a_relay_without_a_configuration_is_alive_and_not_ready(t):
+    relay = awaiting(t)
+    status, headers, body = relay.http("/live")
+    equal((status, headers["Content-Type"], body), (200, "application/json; charset=utf-8", b"{}\n"), "/live")
+    status, headers, body = relay.http("/ready")
+    equal(
+        (status, headers["Content-Type"], body),
+        (503, "application/json; charset=utf-8", b'{"status":503,"message":"stunnerd not ready"}\n'),
+        "/ready",
+    )
+    status = relay.status()
+    equal((status["status"], status["listeners"], status["allocationCount"]), ("NOT-READY", [], 0), "/status")
+    relay.write_config(text="{")
+    relay.wait_for_log("was not taken up .*; there is none yet")
+    equal(relay.http("/ready")[0], 503, "/ready after a broken configuration")
+    relay.write_config()
+    eventually(lambda: relay.http_status("/ready") == 200, "ready")
+    equal(relay.http("/ready")[2], b'{"status":200,"message":"READY"}\n', "/ready")
+    equal(relay.status()["status"], "READY", "status")
+    client, peer, _ = t.call(relay)
+    talks(client, peer)
+    relay.metrics()
+
+
+@case()
+def sigterm_before_any_configuration_leaves_at_once(t):
+    relay = awaiting(t)
+    relay.signal(signal.SIGTERM)
+    equal(relay.wait(2), 0, "exit status")
+
+
+@case(timeout=30)
+def from_nothing_to_everything(t):
+    relay = awaiting(t)
+    streams = Streams(t, start=False)
+    config = streams.relay.config
+    config["admin"].pop("healthcheck_endpoint")
+    streams.relay = relay
+    relay.write_config(config)
+    eventually(lambda: relay.http_status("/ready") == 200, "ready")
+    relay.metrics_port = int(config["admin"]["metrics_endpoint"].split(":")[2].split("/")[0])
+    flows = [Flow(streams, transport) for transport in TRANSPORTS]
+    with flowing(*flows):
+        reload(relay, {"auth": {"credentials": {"password": "other"}}})
+    for flow in flows:
+        goes_on(flow)
