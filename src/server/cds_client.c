@@ -182,7 +182,7 @@ static int on_message(struct cds_client *client, struct lws *socket, const void 
 static int on_http_answer(struct cds_client *client, struct lws *socket)
 {
 	unsigned status = lws_http_client_http_response(socket);
-	if (status == 200)
+	if (status == (client->watch ? 101 : 200))
 		return 0;
 	return give_up(client, status == 404 ? "it has no configuration for %s (404)" : "it has none for %s: its answer is %u",
 		client->source->id, status);
@@ -199,6 +199,8 @@ static int on_end(struct cds_client *client, const char *why)
 {
 	give_up(client, "%s", why);
 	client->ended = true;
+	/* Where a timer has ended it, nothing else would wake the loop of cds_client_run. */
+	lws_cancel_service(client->context);
 	return 0;
 }
 
