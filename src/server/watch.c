@@ -3,18 +3,21 @@
  *
  * Folders are watched, not files: editors and certbot replace files, and a ConfigMap or Secret volume swaps the link `..data` that
  * the file's own link leads through. Events come in flurries, so the files are read once things have been quiet for a moment.
+ *
+ * Where a configuration is awaited (-w), its file or its folder need not be there yet: then they are looked for every second.
  */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "server_state.h"
 
-enum { SETTLE_MS = 100 };
+enum { SETTLE_MS = 100, LOOK_S = 1 };
 
 /* A file that we wait for. Its folder has the number `wd` with inotify, which is the same for all files in it; -1: not watched. */
 struct watched {
@@ -29,7 +32,15 @@ struct watch {
 	struct watched *list;
 	size_t count;
 	struct event *changed, *settled;
+	struct event *look; /* the file or its folder is looked for */
 };
+
+/* -1: there is none. */
+static off_t size_of(const char *path)
+{
+	struct stat status;
+	return stat(path, &status) == 0 ? status.st_size : -1;
+}
 
 static const char *name_of(const char *path)
 {
@@ -52,6 +63,27 @@ static bool concerns_us(const struct watch *watch, const struct inotify_event *e
 	return false;
 }
 
+/* The configuration is the first of the files. */
+static bool folder_is_watched(const struct watch *watch)
+{
+	return watch->count > 0 && watch->list[0].wd >= 0;
+}
+
+static bool is_missing(const struct watch *watch)
+{
+	return !folder_is_watched(watch) || size_of(watch->file) < 0;
+}
+
+/* From now on, until it is there. */
+static void look_for_file(struct watch *watch)
+{
+	struct timeval interval = {.tv_sec = LOOK_S};
+	if (watch->server->options->awaits && is_missing(watch) && !event_pending(watch->look, EV_TIMEOUT, NULL)) {
+		log_info(LOG_CONFIG, "%s: waiting for it", watch->file);
+		event_add(watch->look, &interval);
+	}
+}
+
 static void folder_is_gone(struct watch *watch, int wd)
 {
 	for (size_t i = 0; i < watch->count; i++) {
@@ -60,6 +92,7 @@ static void folder_is_gone(struct watch *watch, int wd)
 		log_warn(LOG_CONFIG, "the folder of %s is gone: changes take a SIGHUP from now on", watch->list[i].path);
 		watch->list[i].wd = -1;
 	}
+	look_for_file(watch);
 }
 
 static void read_again_soon(struct watch *watch)
@@ -96,7 +129,11 @@ static void on_settled(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	struct watch *watch = context;
-	server_reload(watch->server, "a watched folder changed");
+	/* Who writes it has only begun. */
+	if (size_of(watch->file) == 0)
+		log_info(LOG_CONFIG, "%s: is empty, and is ignored", watch->file);
+	else
+		server_reload(watch->server, "a watched folder changed");
 }
 
 static int watch_folder(const struct watch *watch, const char *file)
@@ -143,7 +180,7 @@ static void add_file(struct watch *watch, struct file_list *files, const char *p
 		return;
 	}
 	int wd = watch_folder(watch, path);
-	if (wd < 0)
+	if (wd < 0 && !(path == watch->file && watch->server->options->awaits))
 		log_warn(LOG_CONFIG, "%s: cannot watch its folder: %s: changes take a SIGHUP", path, strerror(-wd));
 	list[files->count++] = (struct watched){copy, wd < 0 ? -1 : wd};
 }
@@ -160,7 +197,7 @@ static bool watch_files(struct watch *watch, const struct config *config)
 {
 	struct file_list files = {.complete = true};
 	add_file(watch, &files, watch->file);
-	for (size_t i = 0; i < config->listener_count; i++) {
+	for (size_t i = 0; config != NULL && i < config->listener_count; i++) {
 		const struct config_identities *identities = config->listeners[i].identities;
 		for (size_t n = 0; identities != NULL && n < identities->count; n++) {
 			add_file(watch, &files, identities->list[n].certificates.file);
@@ -183,6 +220,19 @@ static bool watch_files(struct watch *watch, const struct config *config)
 	return news;
 }
 
+static void on_look(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	struct watch *watch = context;
+	if (!folder_is_watched(watch))
+		watch_files(watch, watch->server->config);
+	if (is_missing(watch))
+		return;
+	event_del(watch->look);
+	read_again_soon(watch);
+}
+
 struct watch *watch_start(struct server *server, const char *file)
 {
 	struct watch *watch = calloc(1, sizeof *watch);
@@ -197,11 +247,13 @@ struct watch *watch_start(struct server *server, const char *file)
 	watch->inotify = inotify;
 	watch->changed = event_new(server->events, inotify, EV_READ | EV_PERSIST, on_changed, watch);
 	watch->settled = event_new(server->events, -1, 0, on_settled, watch);
-	if (watch->changed == NULL || watch->settled == NULL || event_add(watch->changed, NULL) != 0) {
+	watch->look = event_new(server->events, -1, EV_PERSIST, on_look, watch);
+	if (watch->changed == NULL || watch->settled == NULL || watch->look == NULL || event_add(watch->changed, NULL) != 0) {
 		watch_stop(watch);
 		return NULL;
 	}
 	watch_files(watch, server->config);
+	look_for_file(watch);
 	return watch;
 }
 
@@ -220,6 +272,8 @@ void watch_stop(struct watch *watch)
 		event_free(watch->changed);
 	if (watch->settled != NULL)
 		event_free(watch->settled);
+	if (watch->look != NULL)
+		event_free(watch->look);
 	close(watch->inotify);
 	free_list(watch->list, watch->count);
 	free(watch);

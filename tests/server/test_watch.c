@@ -11,6 +11,7 @@
 
 static struct config config;
 static struct config_identities identities[2];
+static struct options options;
 static struct server server;
 static char root[64], file[PATH_MAX];
 static unsigned reloads;
@@ -66,7 +67,8 @@ static void set_up(void)
 	make_folder("tls");
 	strcpy(file, path_of("etc/uturn.json"));
 	put("etc/uturn.json");
-	server = (struct server){.config = &config, .events = event_base_new()};
+	options = (struct options){0};
+	server = (struct server){.options = &options, .config = &config, .events = event_base_new()};
 	reloads = 0;
 }
 
@@ -197,4 +199,79 @@ Test(watch, says_when_a_folder_goes)
 	char line[512] = "";
 	cr_assert(fgets(line, sizeof line, cr_get_redirected_stdout()));
 	cr_expect(strstr(line, "/tls/tls.crt is gone: changes take a SIGHUP"), "%s", line);
+}
+
+static unsigned reloads_in_seconds(unsigned seconds)
+{
+	struct timeval while_ = {.tv_sec = seconds, .tv_usec = 500000};
+	unsigned before = reloads;
+	event_base_loopexit(server.events, &while_);
+	event_base_dispatch(server.events);
+	return reloads - before;
+}
+
+Test(watch, awaits_a_file_that_is_not_there_yet)
+{
+	options.awaits = true;
+	server.config = NULL;
+	unlink(file);
+	start();
+	cr_expect_eq(reloads_in_seconds(1), 0);
+	put("etc/uturn.json");
+	cr_expect_geq(reloads_in_seconds(1), 1);
+	put("etc/uturn.json");
+	cr_expect_eq(reloads_in_a_while(), 1);
+	cr_expect_eq(reloads_in_seconds(1), 0);
+}
+
+Test(watch, awaits_a_folder_that_is_not_there_yet)
+{
+	options.awaits = true;
+	server.config = NULL;
+	strcpy(file, path_of("late/uturn.json"));
+	start();
+	cr_expect_eq(reloads_in_a_while(), 0);
+	make_folder("late");
+	cr_expect_eq(reloads_in_seconds(1), 0);
+	put("late/uturn.json");
+	cr_expect_geq(reloads_in_seconds(1), 1);
+	put("late/uturn.json");
+	cr_expect_eq(reloads_in_a_while(), 1);
+}
+
+/* Inotify tells nothing of what a link leads to. */
+Test(watch, awaits_what_a_link_leads_to)
+{
+	options.awaits = true;
+	unlink(file);
+	cr_assert_eq(symlink(path_of("tls/elsewhere"), file), 0);
+	start();
+	cr_expect_eq(reloads_in_a_while(), 0);
+	put("tls/elsewhere");
+	cr_expect_eq(reloads_in_seconds(1), 1);
+}
+
+Test(watch, finds_a_folder_again_that_was_made_anew)
+{
+	options.awaits = true;
+	start();
+	cr_assert_eq(unlink(file), 0);
+	cr_assert_eq(rmdir(path_of("etc")), 0);
+	cr_expect_eq(reloads_in_a_while(), 0);
+	make_folder("etc");
+	put("etc/uturn.json");
+	cr_expect_geq(reloads_in_seconds(1), 1);
+	put("etc/uturn.json");
+	cr_expect_eq(reloads_in_a_while(), 1);
+}
+
+Test(watch, ignores_an_empty_file)
+{
+	start();
+	cr_assert_eq(truncate(file, 0), 0);
+	FILE *stream = fopen(file, "w");
+	fclose(stream);
+	cr_expect_eq(reloads_in_a_while(), 0);
+	put("etc/uturn.json");
+	cr_expect_eq(reloads_in_a_while(), 1);
 }
