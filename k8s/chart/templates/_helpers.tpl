@@ -36,6 +36,11 @@ app.kubernetes.io/component: gateway
 {{ include "uturn.commonLabels" . }}
 {{- end -}}
 
+{{/* The relay's labels with more over them: (list . more). */}}
+{{- define "uturn.labelsAnd" -}}
+{{- toYaml (mergeOverwrite (include "uturn.labels" (index . 0) | fromYaml) (index . 1)) -}}
+{{- end -}}
+
 {{/* Of objects that are no relay: (list . "component"). Their pods match no selector of the relay's. */}}
 {{- define "uturn.otherLabels" -}}
 {{- $root := index . 0 -}}
@@ -82,6 +87,9 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- $transport := ternary "UDP" "TCP" (or (eq $name "udp") (eq $name "dtls")) -}}
 {{- $items = append $items (merge (dict "name" $name "transport" $transport) (deepCopy $listener)) -}}
 {{- end -}}
+{{- end -}}
+{{- if not $items -}}
+{{- fail "listeners: enable at least one" -}}
 {{- end -}}
 {{- toJson (dict "items" $items) -}}
 {{- end -}}
@@ -165,9 +173,6 @@ STUNNER_PUBLIC_PORT: {{ . | quote }}
 {{- end -}}
 {{- if gt (int .Values.relayPorts.min) (int .Values.relayPorts.max) -}}
 {{- fail "relayPorts: min is greater than max" -}}
-{{- end -}}
-{{- if not (include "uturn.listeners" . | fromJson).items -}}
-{{- fail "listeners: enable at least one" -}}
 {{- end -}}
 {{- if and .Values.credentialsEndpoint.enabled (eq .Values.auth.type "none") -}}
 {{- fail "credentialsEndpoint: there are no credentials to give out with auth.type none" -}}

@@ -1,0 +1,102 @@
+"""Checks everything under k8s/. Steps can be named to run only those; without arguments all run."""
+
+import glob
+import os
+import subprocess
+import sys
+import time
+
+import chart
+import monitoring
+import mutations
+import render
+import round_trip
+import seccomp
+from checks import findings
+from relay_check import relay_findings
+from tools import CHART, K8S, Failed, run
+from type_check import type_findings
+
+
+def yaml_lint():
+    """Of what is YAML as it stands; the chart's templates become it."""
+    found = glob.glob(os.path.join(K8S, "**", "*.yaml"), recursive=True)
+    files = [path for path in found if not path.startswith((f"{CHART}/templates/", f"{CHART}/files/"))]
+    rules = "{line-length: {max: 160}, indentation: disable, new-lines: disable, document-start: disable, braces: disable, comments: disable}"
+    run("yamllint", "--strict", "--config-data", f"{{extends: default, rules: {rules}}}", *files)
+    return len(files)
+
+
+def renderings(rendered):
+    """Everything in rendered manifests, by the checks of our own."""
+    found = [f"{origin}: {name}: {text}" for origin, objects in rendered.items() for name, text in findings(objects)]
+    return fail_with(found, len(rendered))
+
+
+def types(rendered):
+    found, count = type_findings(rendered)
+    return fail_with(found, count)
+
+
+def relay(rendered):
+    found = [f"{origin}: {text}" for origin, objects in rendered.items() for text in relay_findings(objects)]
+    return fail_with(found, sum(1 for objects in rendered.values() for one in objects if one["kind"] in ("Deployment", "DaemonSet")))
+
+
+def broken(rendered):
+    found, count = mutations.mutation_findings(rendered)
+    return fail_with(found, count)
+
+
+def fail_with(found, count):
+    if found:
+        raise Failed("\n".join(found))
+    return count
+
+
+def steps():
+    """(name, what it does, whether it takes the renderings)."""
+    yield "yaml", yaml_lint, False
+    yield "renderings", renderings, True
+    yield "types", types, True
+    yield "relay", relay, True
+    yield "broken", broken, True
+    for check in chart.CHECKS:
+        yield f"chart-{check.__name__}", check, False
+    yield "seccomp", seccomp.check, False
+    yield "rules", monitoring.rules, False
+    yield "queries", monitoring.queries, True
+    yield "round-trip", round_trip.check, True
+
+
+def main():
+    wanted = sys.argv[1:]
+    every = list(steps())
+    unknown = set(wanted) - {name for name, _, _ in every}
+    if unknown:
+        print(f"no such step: {', '.join(unknown)}; there are: {', '.join(name for name, _, _ in every)}", file=sys.stderr)
+        return 2
+    failed = passed = 0
+    rendered = None
+    for name, step, takes in every:
+        if wanted and name not in wanted:
+            continue
+        started = time.monotonic()
+        try:
+            if takes and rendered is None:
+                rendered = render.everything()
+                print(f"        {len(rendered)} renderings {time.monotonic() - started:18.1f} s", flush=True)
+            count = step(rendered) if takes else step()
+            if not count:
+                raise Failed("it checked nothing")
+            passed += 1
+            print(f"ok      {name:24} {count:4} checked  {time.monotonic() - started:5.1f} s", flush=True)
+        except (Failed, subprocess.TimeoutExpired) as error:
+            failed += 1
+            print(f"FAILED  {name}\n{error}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Alerts and dashboard: promtool's own tests, and a real Prometheus that scrapes real relays and evaluates every expression."""
+
+import json
+import os
+import re
+import tempfile
+
+import yaml
+
+from tools import HERE, K8S, Failed, read, run
+
+# What Grafana puts in place of its variables.
+VARIABLES = {"$namespace": ".*", "$pod": ".*", "$__rate_interval": "1m"}
+# A metric of ours with its matchers, as it stands in an expression.
+SELECTOR = re.compile(r"\b((?:uturn|stunner|process)_\w+)\s*(\{[^{}]*\})?")
+# Of the histogram and of counters whose values come when something happens, a value that no relay has shown.
+QUIET = re.compile(r'uturn_errors_total\{code="(403|486|508)"\}')
+
+
+def rule_groups():
+    return yaml.safe_load(read(K8S, "monitoring/prometheusrule.yaml"))["spec"]
+
+
+def rules():
+    """promtool: the syntax of every rule, and what fires when."""
+    with tempfile.TemporaryDirectory(prefix="uturn-rules-") as dir:
+        with open(os.path.join(dir, "rules.yaml"), "w", encoding="utf-8") as file:
+            yaml.safe_dump(rule_groups(), file)
+        with open(os.path.join(dir, "rules_test.yaml"), "w", encoding="utf-8") as file:
+            file.write(read(HERE, "rules_test.yaml"))
+        run("promtool", "check", "rules", os.path.join(dir, "rules.yaml"))
+        run("promtool", "test", "rules", os.path.join(dir, "rules_test.yaml"))
+    tested = set(re.findall(r"alertname: (\w+)", read(HERE, "rules_test.yaml")))
+    alerts = {rule["alert"] for group in rule_groups()["groups"] for rule in group["rules"]}
+    if tested != alerts:
+        raise Failed(f"rules_test.yaml: not tested: {sorted(alerts - tested)}; no rules: {sorted(tested - alerts)}")
+    return len(alerts)
+
+
+def expressions():
+    """(where it stands, expression) of every rule and every panel."""
+    for group in rule_groups()["groups"]:
+        for rule in group["rules"]:
+            yield f"alert {rule['alert']}", rule["expr"]
+    dashboard = json.loads(read(K8S, "monitoring/uturn-dashboard.json"))
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            expression = target["expr"]
+            for name, value in VARIABLES.items():
+                expression = expression.replace(name, value)
+            yield f"panel {panel['title']}", expression
+
+
+def selectors_of(expression):
+    return {name + (matchers or "") for name, matchers in SELECTOR.findall(expression)}
+
+
+def judge(where, expression, query):
+    """What is wrong with an expression, asked of a Prometheus that has seen every series of ours."""
+    answer = query(expression)
+    if answer.get("status") != "success":
+        yield f"{where}: {answer.get('error')}: {expression}"
+    for selector in selectors_of(expression):
+        if not query(selector)["data"]["result"] and not QUIET.fullmatch(selector):
+            yield f"{where}: no such series: {selector}"
+
+
+# Expressions that must be found wanting, or the check above is worth nothing.
+BROKEN = (
+    "rate(uturn_kernel_drop_total[5m]) > 1",
+    'rate(uturn_send_drops_total{reason="overflow"}[5m])',
+    'sum by (verdict) (rate(uturn_packets_total{verdict=~"dropped_.*"}[5m]))',
+    "rate(uturn_kernel_drops_total[5m] > 1",
+)
+
+
+def queries(rendered):
+    import scene  # Only this step needs namespaces, and root.
+
+    with scene.Scene(rendered) as stage:
+        found = [text for where, expression in expressions() for text in judge(where, expression, stage.query)]
+        found += [f"nothing wrong was found in {one}" for one in BROKEN if not list(judge("broken", one, stage.query))]
+        firing = stage.unexpected_alerts()
+    if found or firing:
+        raise Failed("\n".join(found + firing))
+    return sum(1 for _ in expressions())
