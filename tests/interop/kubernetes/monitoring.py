@@ -7,7 +7,8 @@ import tempfile
 
 import yaml
 
-from tools import HERE, K8S, Failed, read, run
+import rule_cases
+from tools import K8S, Failed, read, run
 
 # What Grafana puts in place of its variables.
 VARIABLES = {"$namespace": ".*", "$pod": ".*", "$__rate_interval": "1m"}
@@ -24,17 +25,15 @@ def rule_groups():
 def rules():
     """promtool: the syntax of every rule, and what fires when."""
     with tempfile.TemporaryDirectory(prefix="uturn-rules-") as dir:
-        with open(os.path.join(dir, "rules.yaml"), "w", encoding="utf-8") as file:
-            yaml.safe_dump(rule_groups(), file)
-        with open(os.path.join(dir, "rules_test.yaml"), "w", encoding="utf-8") as file:
-            file.write(read(HERE, "rules_test.yaml"))
+        for name, content in (("rules.yaml", rule_groups()), ("test.yaml", rule_cases.document())):
+            with open(os.path.join(dir, name), "w", encoding="utf-8") as file:
+                yaml.safe_dump(content, file)
         run("promtool", "check", "rules", os.path.join(dir, "rules.yaml"))
-        run("promtool", "test", "rules", os.path.join(dir, "rules_test.yaml"))
-    tested = set(re.findall(r"alertname: (\w+)", read(HERE, "rules_test.yaml")))
+        run("promtool", "test", "rules", os.path.join(dir, "test.yaml"))
     alerts = {rule["alert"] for group in rule_groups()["groups"] for rule in group["rules"]}
-    if tested != alerts:
-        raise Failed(f"rules_test.yaml: not tested: {sorted(alerts - tested)}; no rules: {sorted(tested - alerts)}")
-    return len(alerts)
+    if rule_cases.tested() != alerts:
+        raise Failed(f"rule_cases.py: never fires: {sorted(alerts - rule_cases.tested())}; no rules: {sorted(rule_cases.tested() - alerts)}")
+    return len(rule_cases.CASES)
 
 
 def expressions():

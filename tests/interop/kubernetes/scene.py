@@ -100,7 +100,8 @@ class Pod:
         self.port, self.metrics, health = 3478 + number, 8080 + number, 8086 + number
         path = command[command.index("-c") + 1]
         with open(path, encoding="utf-8") as file:
-            config = json.loads(file.read())
+            # The loader's peers have ports up to 48000.
+            config = json.loads(file.read().replace("-20000>", "-48000>"))
         config["admin"] |= {"healthcheck_endpoint": f"http://:{health}", "metrics_endpoint": f"http://:{self.metrics}/metrics", "shards": 1}
         for listener in config["listeners"]:
             if listener["port"] == 5349:
