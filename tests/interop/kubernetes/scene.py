@@ -90,14 +90,14 @@ class Processes:
 class Pod:
     """A relay as a rendering has it. A second one in the same namespace has other ports, and the engine that is asked for."""
 
-    def __init__(self, processes, objects, dir, number=0, engine="auto"):
+    def __init__(self, processes, objects, dir, number=0, engine="auto", http=8080):
         _, _, spec = relay_pods(objects)[0]
         place = os.path.join(dir, f"pod-{number}")
         os.mkdir(place)
         command, env = prepare(objects, spec, place)
         env |= {"STUNNER_ADDR": f"10.244.0.{5 + number}", "STUNNER_NAME": f"stunner-{number}", "STUNNER_PORT": str(3478 + number)}
         self.name, self.env, self.address = env["STUNNER_NAME"], env, env["STUNNER_ADDR"]
-        self.port, self.metrics, health = 3478 + number, 8080 + number, 8086 + number
+        self.port, self.metrics, health = 3478 + number, http + number, http + number + 6
         path = command[command.index("-c") + 1]
         with open(path, encoding="utf-8") as file:
             # The loader's peers have ports up to 48000.
