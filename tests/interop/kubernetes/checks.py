@@ -214,7 +214,7 @@ def monitors(objects):
 
 
 # What the Job that publishes the address may do, and nothing else may anything.
-GRANTS = {("services", "get"), ("configmaps", "get"), ("configmaps", "patch"), ("nodes", "list")}
+GRANTS = {("services", "get"), ("configmaps", "patch"), ("nodes", "list")}
 
 
 def grants(objects):

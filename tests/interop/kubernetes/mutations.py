@@ -105,6 +105,7 @@ BROKEN_MONITORING = [
 BROKEN_PUBLISH = [
     ("every Secret", "grants", lambda o: first(o, "Role")["rules"][0].update(resources=["secrets"])),
     ("every ConfigMap", "grants", lambda o: first(o, "Role")["rules"][1].pop("resourceNames")),
+    ("a misspelt option", "relay", lambda o: containers(first(o, "Job")["spec"]["template"]["spec"])[0]["args"].append("--publish-timout")),
     ("deletion", "grants", lambda o: first(o, "Role")["rules"][1]["verbs"].append("delete")),
 ]  # fmt: skip
 

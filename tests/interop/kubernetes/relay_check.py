@@ -88,8 +88,18 @@ def prepare(objects, spec, dir):
     return [RELAY, *arguments], environment(objects, spec)
 
 
+def job_findings(objects):
+    """The Jobs' command lines: outside of a cluster the relay says that there is none (1), and not that they are wrong (2)."""
+    for one in of_kind(objects, "Job"):
+        main = one["spec"]["template"]["spec"]["containers"][0]
+        tried = run(RELAY, *main["args"], check=False, env={})
+        if main["command"] != ["uturn"] or tried.returncode != 1:
+            yield f"{title(one)}: status {tried.returncode}: {tried.stderr.strip()}"
+
+
 def relay_findings(objects):
     """What `uturn --check` says against the configurations of a rendering: mistakes, and warnings too."""
+    yield from job_findings(objects)
     for one, _, spec in relay_pods(objects):
         with tempfile.TemporaryDirectory(prefix="uturn-config-") as dir:
             command, variables = prepare(objects, spec, dir)
