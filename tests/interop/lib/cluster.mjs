@@ -225,9 +225,9 @@ export class Cluster {
       if (mine.length === 0) continue;
       const rules = mine.flatMap(({ spec }) => spec.egress ?? []).flatMap((rule) => this.egressRules(rule));
       nft(pod.name, `
-        table ip policy
-        delete table ip policy
-        table ip policy {
+        table ip networkpolicy
+        delete table ip networkpolicy
+        table ip networkpolicy {
           chain output {
             type filter hook output priority filter; policy drop
             oifname lo accept

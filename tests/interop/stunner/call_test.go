@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func (m *mediaServer) address() *net.UDPAddr { return m.socket.LocalAddr().(*net
 
 // dial opens the client's side of a transport to a port of the relay; `seen` gets the certificate that the relay showed.
 func dial(transport string, port int, seen *[]byte) (net.PacketConn, error) {
-	server := fmt.Sprintf("%s:%d", relayAddress, port)
+	server := net.JoinHostPort(relayAddress, strconv.Itoa(port))
 	switch transport {
 	case "udp":
 		return net.ListenPacket("udp4", clientAddress+":0")
@@ -109,7 +110,7 @@ func allocate(transport string, port int, as login, seen *[]byte) (*client, erro
 	if err != nil {
 		return nil, fmt.Errorf("dialling: %w", err)
 	}
-	server := fmt.Sprintf("%s:%d", relayAddress, port)
+	server := net.JoinHostPort(relayAddress, strconv.Itoa(port))
 	logs := logging.NewDefaultLoggerFactory()
 	logs.DefaultLogLevel = logging.LogLevelDisabled
 	made, err := turn.NewClient(&turn.ClientConfig{

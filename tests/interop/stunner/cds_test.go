@@ -20,7 +20,7 @@ type operator struct {
 	t      *testing.T
 	server *cdsserver.Server
 	cancel context.CancelFunc
-	patch  cdsserver.ConfigPatcher
+	patch  cdsserver.ConfigNodePatcher
 }
 
 func startOperator(t *testing.T) *operator {
@@ -55,7 +55,7 @@ func (o *operator) stop() {
 
 func (o *operator) send(c configuration) {
 	o.t.Helper()
-	must(o.t, o.server.UpdateConfig([]cdsserver.Config{{Id: configID, Config: c.stunner(o.t)}}))
+	must(o.t, o.server.UpdateConfig([]cdsserver.Config{{Namespace: namespace, Name: gateway, Config: c.stunner(o.t)}}))
 }
 
 // deleteAll is what the operator does when the Gateway goes: clients get a configuration without anything in it.

@@ -6,10 +6,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net"
+	"os"
 	"os/exec"
-	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -44,12 +44,12 @@ func TestTurncats(t *testing.T) {
 	for name, program := range map[string]string{"stunner's": *theirTurncat, "ours": *ourTurncat} {
 		for transport, port := range turncatPorts {
 			server := fmt.Sprintf("turn://user-1:pass-1@%s:%d?transport=%s", relayAddress, port, transport)
-			t.Run(name+" over "+transport, func(t *testing.T) { tunnel.carriesDatagrams(t, program, "--insecure", server) })
+			t.Run(name+" over "+transport, func(t *testing.T) { tunnel.carriesDatagrams(t, program, server) })
 		}
 		for _, transport := range []string{"udp", "tls"} {
 			server := fmt.Sprintf("k8s://%s/%s:%s", namespace, gateway, transport)
 			t.Run(name+" by the gateway's name, "+transport, func(t *testing.T) {
-				tunnel.carriesDatagrams(t, program, "--cds-server-address=127.0.0.1", "--cds-server-port=13478", "--insecure", server)
+				tunnel.carriesDatagrams(t, program, server, "--cds-server-address=127.0.0.1", "--cds-server-port=13478")
 			})
 		}
 		t.Run(name+" for TCP clients", func(t *testing.T) { tunnel.carriesStreams(t, program) })
@@ -58,8 +58,8 @@ func TestTurncats(t *testing.T) {
 	}
 }
 
-func (t *tunnelling) carriesDatagrams(sub *testing.T, program string, arguments ...string) {
-	startProcess(sub, nil, program, append(arguments, "udp://127.0.0.1:9000", "udp://"+mediaAddress+":9001")...)
+func (t *tunnelling) carriesDatagrams(sub *testing.T, program, server string, options ...string) {
+	startProcess(sub, nil, program, append(options, "--insecure", "udp://127.0.0.1:9000", server, "udp://"+mediaAddress+":9001")...)
 	// Several clients, each of which gets its own answers.
 	for number := range 3 {
 		socket, err := net.Dial("udp4", "127.0.0.1:9000")
@@ -101,35 +101,24 @@ func (t *tunnelling) carriesStreams(sub *testing.T, program string) {
 	})
 }
 
+// Standard input and output are one socket here: the real turncat answers to where the line came from, as on a terminal.
 func (t *tunnelling) carriesLines(sub *testing.T, program string) {
+	ends, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	must(sub, err)
+	theirs, file := os.NewFile(uintptr(ends[0]), "turncat"), os.NewFile(uintptr(ends[1]), "user")
+	defer file.Close()
+	user, err := net.FileConn(file)
+	must(sub, err)
+	defer user.Close()
 	command := exec.Command(program, "-", server(user1.password), "udp://"+mediaAddress+":9001")
-	input, err := command.StdinPipe()
-	must(sub, err)
-	output, err := command.StdoutPipe()
-	must(sub, err)
+	command.Stdin, command.Stdout = theirs, theirs
 	must(sub, command.Start())
+	theirs.Close()
 	defer func() {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	}()
-	lines := make(chan string, 1)
-	go func() {
-		buffer := make([]byte, 256)
-		length, _ := io.ReadAtLeast(output, buffer, len("a line"))
-		lines <- string(buffer[:length])
-	}()
-	for range 20 { // the tunnel may be there later than the first line
-		_, _ = io.WriteString(input, "a line\n")
-		select {
-		case line := <-lines:
-			if !strings.HasPrefix(line, "a line") {
-				sub.Fatalf("the echo is %q", line)
-			}
-			return
-		case <-time.After(500 * time.Millisecond):
-		}
-	}
-	sub.Fatal("no echo")
+	eventually(sub, 10*time.Second, "an echo", func() error { return exchange(user, []byte("a line\n")) })
 }
 
 func (t *tunnelling) carriesNothing(sub *testing.T, program string) {
