@@ -5,16 +5,16 @@ let connection;
 
 async function call(room) {
   const settings = await (await fetch('ice')).json();
+  const media = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 480 } });
+  element('local').srcObject = media;
+
   const signalling = new WebSocket(`${location.href.replace(/^http/, 'ws')}call?room=${encodeURIComponent(room)}`);
   const tell = (message) => signalling.send(JSON.stringify(message));
-
   connection = new RTCPeerConnection({ ...settings, iceTransportPolicy: 'relay' });
   connection.onicecandidate = ({ candidate }) => candidate && tell({ candidate });
   connection.ontrack = ({ streams }) => { element('remote').srcObject = streams[0]; };
   connection.onconnectionstatechange = () => { element('state').value = connection.connectionState; };
 
-  const media = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 480 } });
-  element('local').srcObject = media;
   for (const track of media.getTracks()) connection.addTrack(track, media);
 
   let arrived = Promise.resolve(); // messages are worked through one after another

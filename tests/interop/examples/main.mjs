@@ -152,19 +152,6 @@ const cases = {
     }), 'udp');
   },
 
-  // Without the policies of the examples the relay reaches neither media server.
-  async 'magic-mirror behind a closed policy'() {
-    const cluster = await startCluster('magic-mirror', ({ demo }) => {
-      demo.splice(demo.findIndex(({ kind }) => kind === 'NetworkPolicy'), 1);
-    });
-    return within(cluster, async () => {
-      const page = await openPage(camera(cluster, 'red', RED));
-      await press(page);
-      await hasNoCall(page);
-      return 'no call';
-    });
-  },
-
   async 'magic-mirror behind closed routes'() {
     const cluster = await startCluster('magic-mirror', ({ find }) => {
       const config = JSON.parse(find('ConfigMap', 'stunner-relay').data['uturn.json']);
