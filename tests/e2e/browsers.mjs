@@ -41,14 +41,17 @@ function makeHome(prefix) {
 }
 
 export const browsers = {
-  async chromium(authority) {
+  // In a namespace (see cluster/namespace.mjs), or where this process is.
+  async chromium(authority, { namespace } = {}) {
     const { home, remove } = makeHome('uturn-chromium-');
     trust(join(home, '.pki/nssdb'), authority);
+    const program = '/usr/bin/chromium';
     const browser = await chromium.launch({
-      executablePath: '/usr/bin/chromium', headless: true, args: chromiumFlags, env: { ...process.env, HOME: home },
+      executablePath: namespace ? namespace.wrap(program, join(home, 'chromium')) : program,
+      headless: true, args: chromiumFlags, env: { ...process.env, HOME: home },
     });
     const page = await browser.newPage();
-    return { page, version: browser.version(), close: () => browser.close().finally(remove) };
+    return { page, newPage: () => browser.newPage(), version: browser.version(), close: () => browser.close().finally(remove) };
   },
 
   async firefox(authority) {

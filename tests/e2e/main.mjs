@@ -14,7 +14,8 @@ import { parseArgs } from 'node:util';
 
 import { browsers } from './browsers.mjs';
 import { makeCertificates } from './certificates.mjs';
-import { Relay, dropSeries, grown, sleep } from './relay.mjs';
+import { within } from './cluster/report.mjs';
+import { Relay, dropSeries, grown, loopbackConfig, sleep } from './relay.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const CALL_LIMIT_MS = 60_000;
@@ -41,18 +42,6 @@ async function servePage() {
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   return { url: `http://localhost:${server.address().port}/`, close: () => server.close() };
-}
-
-async function within(limitMs, what, promise) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: not within ${limitMs} ms`)), limitMs);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 // Firefox binds no channel: everything travels in Send and Data indications.
@@ -116,7 +105,7 @@ async function talk(name, transport, page, relay) {
 }
 
 async function testCall(name, transport, engine, certificates) {
-  const relay = await Relay.start(resolve(options.binary), engine, certificates);
+  const relay = await Relay.start(resolve(options.binary), await loopbackConfig(engine, certificates));
   const [site, browser] = [await servePage(), await browsers[name](certificates.authority)];
   try {
     browser.page.on('console', (message) => { if (message.type() === 'error') console.log(`  page: ${message.text()}`); });

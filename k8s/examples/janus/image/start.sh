@@ -1,0 +1,39 @@
+#!/bin/sh
+# The image's entry: copies the samples to /html, then becomes Janus. Arguments go to Janus.
+#
+#   RUN_WITH_HOST_CONFIGURATION_DIR=true  the configuration is the folder mounted at /janus/etc/janus_host, not the embedded one
+#   COPY_JANUS_SAMPLES=false              /html stays as it is
+#   ICE_SERVERS='[{"urls": "turn:…"}]'    the relay, for the browsers that open the samples; Janus itself is told nothing of it
+#   ICE_TRANSPORT_POLICY=all|relay        for the same browsers; relay unless set
+set -eu
+
+fail() {
+	echo "start.sh: $*" >&2
+	exit 1
+}
+
+switch() {
+	case $2 in
+	true) return 0 ;;
+	false) return 1 ;;
+	*) fail "$1 is '$2': use true or false" ;;
+	esac
+}
+
+if switch COPY_JANUS_SAMPLES "${COPY_JANUS_SAMPLES:-true}"; then
+	[ -w /html ] || fail "/html cannot be written by user 65532: chown the folder that is mounted there, or set COPY_JANUS_SAMPLES=false"
+	rm -rf /html/*
+	cp -R /samples/. /html/
+	printf 'var server = "https://" + window.location.hostname + ":8089/janus";\nvar iceServers = %s;\nvar iceTransportPolicy = "%s";\n' \
+		"${ICE_SERVERS:-[]}" "${ICE_TRANSPORT_POLICY:-relay}" >/html/settings.js
+fi
+
+config=/janus/etc/janus
+if switch RUN_WITH_HOST_CONFIGURATION_DIR "${RUN_WITH_HOST_CONFIGURATION_DIR:-false}"; then
+	config=/janus/etc/janus_host
+fi
+[ -r "$config/janus.jcfg" ] || fail "$config/janus.jcfg cannot be read: mount a folder with a configuration there"
+for file in fullchain.pem privkey.pem; do
+	[ -r "/etc/certs/$file" ] || fail "/etc/certs/$file cannot be read by user 65532: mount certificates at /etc/certs (and /archive, where certbot's links lead)"
+done
+exec janus --configs-folder="$config" "$@"
