@@ -80,3 +80,12 @@ export class Janus {
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
+
+// For direct calls. libnice, which Janus is built on, asks in the classic way of RFC 3489, so it is coturn that answers.
+export async function startStunServer(namespace, address) {
+  const command = ['turnserver', '-n', '--stun-only', `--listening-ip=${address}`, '--no-tls', '--no-dtls', '--no-cli', '--log-file=stdout',
+    '--pidfile=/dev/null'];
+  const server = namespace.spawn(command, { stdio: 'ignore' });
+  await until(20_000, 'coturn listens', () => namespace.run('ss', '-Hlun', 'sport', '=', '3478').includes(address));
+  return server;
+}

@@ -3,7 +3,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -76,8 +76,10 @@ export function connect([one, oneDevice, oneAddress], [two, twoDevice, twoAddres
 // { name: address } for this process and those that it starts, instead of a name server: its mounts are its own (tests/e2e/in-namespace).
 // Chromium looks for a TURN server's name with the dot at its end that makes it whole.
 export function setNames(names) {
-  const file = join(mkdtempSync(join(tmpdir(), 'uturn-e2e-hosts-')), 'hosts');
+  const directory = mkdtempSync(join(tmpdir(), 'uturn-e2e-names-'));
   const lines = Object.entries({ localhost: '127.0.0.1', ...names }).map(([name, address]) => `${address} ${name} ${name}.\n`);
-  writeFileSync(file, lines.join(''));
-  execFileSync('mount', ['--bind', file, '/etc/hosts']);
+  writeFileSync(join(directory, 'hosts'), lines.join(''));
+  writeFileSync(join(directory, 'resolv.conf'), 'nameserver 127.0.0.1\n');
+  for (const file of ['hosts', 'resolv.conf']) execFileSync('mount', ['--bind', join(directory, file), join('/etc', file)]);
+  process.on('exit', () => rmSync(directory, { recursive: true }));
 }

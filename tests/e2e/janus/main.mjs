@@ -12,11 +12,11 @@ import { parseArgs } from 'node:util';
 
 import { makeCertificates } from '../certificates.mjs';
 import { Client } from '../cluster/client.mjs';
-import { Janus } from '../cluster/janus.mjs';
+import { Janus, startStunServer } from '../cluster/janus.mjs';
 import { setNames } from '../cluster/namespace.mjs';
 import { report, within } from '../cluster/report.mjs';
 import { addresses, build, hostRules } from '../cluster/topology.mjs';
-import { Relay, credentials, podConfig, sleep, until } from '../relay.mjs';
+import { Relay, credentials, podConfig, until } from '../relay.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const LIMIT_MS = 60_000; // for anything that a busy machine makes slow
@@ -41,45 +41,56 @@ const relayed = (transport, more = {}) =>
   ({ server: SERVER, iceServers: [{ urls: urls[transport], ...credentials, ...more }], iceTransportPolicy: 'relay' });
 const direct = { server: SERVER, iceServers: [{ urls: `stun:${addresses.stun}:3478` }], iceTransportPolicy: 'all' };
 
-// From both descriptions being there to the connection: what the user waits for when everything has been said.
-const connectMs = ({ times }) => Math.round(1000 * (times.connected - times.described));
+// What the user waits for when both sides have described themselves: the last words of the signalling, and the checks.
+const iceMs = ({ times }) => Math.round(1000 * (times['ice-connected'] - times.described));
 
 // --- the direct call ---------------------------------------------------------------------------------------------------------
 
-// What the host's connection tracking made of Janus's packets to the client: [{ port, seen }].
-function portChanges({ host }) {
-  const table = host.run('conntrack', '-L', '-p', 'udp', '--orig-src', addresses.janus, '--orig-dst', addresses.router);
+// What the host's connection tracking has from one address to another: ports, the last being the one that answers go to.
+function flows({ host }, source, destination) {
+  const table = host.run('conntrack', '-L', '-p', 'udp', '--orig-src', source, '--orig-dst', destination);
   return table.split('\n').filter(Boolean).map((line) => {
-    const [, seen] = [...line.matchAll(/dport=(\d+)/g)].map(([, port]) => Number(port));
-    return { port: Number(/sport=(\d+)/.exec(line)[1]), seen };
+    const [from, to, , answersTo] = [...line.matchAll(/[sd]port=(\d+)/g)].map(([, port]) => Number(port));
+    return { from, to, answersTo };
   });
 }
 
 // Janus offers, and the client checks before Janus has the answer.
 async function subscribeDirectly(network, client, feed, firewall) {
   network.host.setFirewall(hostRules({ transport: 'udp', policy: 'direct', firewall }));
-  network.host.run('conntrack', '-F');
+  const before = flows(network, addresses.janus, addresses.router).map(({ from }) => from);
   const page = await client.newPage();
   await page.open(direct);
   const outcome = await within(LIMIT_MS, 'the call', page.subscribe('direct', ROOM, [feed], { late: true })
-    .then(() => 'connected', (error) => String(error.message)));
-  const [changes, state] = [portChanges(network), await page.state('direct')];
-  const stats = outcome === 'connected' ? await frames(page, 'direct', [1]) : null;
+    .then(() => 'connected', (error) => error.message.split('\n')[0]));
+  const fromJanus = flows(network, addresses.janus, addresses.router).filter(({ from }) => !before.includes(from));
+  const early = flows(network, addresses.router, addresses.host).filter(({ to }) => fromJanus.some(({ from }) => from === to));
+  const pictures = outcome === 'connected' ? await frames(page, 'direct', 1) : '';
+  const state = await page.state('direct');
   await page.close();
-  return { outcome, changes, state, stats };
+  return { outcome, fromJanus, early, state, pictures };
 }
 
-function startStunServer(network) {
-  const config = {
-    version: 'uturn/v1', admin: { healthcheck_endpoint: 'http://192.0.2.1:8086', metrics_endpoint: '' },
-    auth: { type: 'none' }, listeners: [{ name: 'stun', protocol: 'udp', port: 3478 }], clusters: [],
-  };
-  return Relay.start(resolve(options.binary), config, network.internet);
+async function testRace(network, client, feed) {
+  const { outcome, fromJanus, early } = await subscribeDirectly(network, client, feed, 'open');
+  assert.match(outcome, /the connection failed|ICE failed/);
+  assert.ok(fromJanus.length > 0 && early.length > 0, 'both have sent checks, and the host remembers both');
+  for (const { from, answersTo } of fromJanus) assert.notEqual(answersTo, from, 'the early check makes MASQUERADE take another port');
+  const [{ from, answersTo }] = fromJanus;
+  return `ICE failed: the client's check to port ${from} was there first, so Janus's from port ${from} left from port ${answersTo}`;
+}
+
+async function testDroppedProbe(network, client, feed) {
+  const { outcome, fromJanus, early, state, pictures } = await subscribeDirectly(network, client, feed, 'drop');
+  assert.equal(outcome, 'connected');
+  assert.equal(early.length, 0, 'a dropped check leaves no entry');
+  for (const { from, answersTo } of fromJanus) assert.equal(answersTo, from, 'the port stays');
+  return `ICE took ${iceMs(state)} ms, port ${fromJanus[0].from} stayed, ${pictures}`;
 }
 
 async function testDirect(network, certificates) {
   network.host.setFirewall(hostRules({ transport: 'udp', policy: 'direct' }));
-  const stun = await startStunServer(network);
+  const stun = await startStunServer(network.internet, addresses.stun);
   const janus = await Janus.start(network.janus, addresses.janus, certificates, { stunServer: `${addresses.stun}:3478` });
   const relay = await startRelay(network, certificates, [addresses.janus]);
   const client = await Client.start(network.client, certificates);
@@ -88,22 +99,12 @@ async function testDirect(network, certificates) {
     const publisher = await client.newPage();
     await publisher.open(relayed('udp'));
     const feed = await within(LIMIT_MS, 'publishing', publisher.publish('feed', ROOM));
-    await report('direct call, host as it comes: fails', async () => {
-      const { outcome, changes } = await subscribeDirectly(network, client, feed, 'open');
-      assert.equal(outcome, 'the connection failed');
-      assert.ok(changes.length > 0, 'Janus has checked the client');
-      for (const { port, seen } of changes) assert.notEqual(seen, port, 'the early check makes MASQUERADE take another port');
-      return `ICE failed; ${changes.map(({ port, seen }) => `Janus sent from port ${port}, the client saw ${seen}`).join('; ')}`;
-    }, evidence);
-    await report('direct call, early check dropped by the host: works', async () => {
-      const { outcome, changes, state, stats } = await subscribeDirectly(network, client, feed, 'drop');
-      assert.equal(outcome, 'connected');
-      assert.ok(changes.some(({ port, seen }) => port === seen), 'the port stays');
-      return `connected in ${connectMs(state)} ms, port ${changes[0].port} seen as ${changes[0].seen}, ${stats}`;
-    }, evidence);
+    await report('direct call, host as it comes: fails', () => testRace(network, client, feed), evidence);
+    await report('direct call, the host drops the early check: works', () => testDroppedProbe(network, client, feed), evidence);
   } finally {
     await client.close();
-    await Promise.all([janus.stop(), relay.stop(), stun.stop()]);
+    stun.kill();
+    await Promise.all([janus.stop(), relay.stop()]);
   }
 }
 
@@ -112,63 +113,71 @@ async function testDirect(network, certificates) {
 const startRelay = (network, certificates, peers) =>
   Relay.start(resolve(options.binary), podConfig(addresses.relay, peers, certificates), network.relay);
 
-// Waits until pictures and sound of so many others come: each of them, in more and more frames.
-async function frames(page, name, [others], earlier = { frames: [], audioBytes: [] }) {
+// Waits until pictures and sound of so many others come.
+async function frames(page, name, others) {
   let stats;
   await until(LIMIT_MS, `pictures and sound of ${others} at ${name}`, async () => {
     stats = await page.stats(name);
-    const grows = (kind, by) => stats[kind].length === others && stats[kind].every((value, at) => value >= (earlier[kind][at] ?? 0) + by);
-    return grows('frames', 10) && grows('audioBytes', 500);
+    const enough = (kind, least) => stats[kind].length === others && stats[kind].every((value) => value >= least);
+    return enough('frames', 10) && enough('audioBytes', 500);
   });
-  return `frames decoded: ${stats.frames.join(', ')}`;
+  return `frames decoded: ${stats.frames.join(' and ')}`;
 }
 
 async function checkPath(page, name, transport) {
   const { local, protocol, remote, bytesSent, bytesReceived } = await page.stats(name);
   assert.deepEqual({ local, protocol, remote }, { local: 'relay', protocol: transport, remote: addresses.janus }, `${name}: path`);
   assert.ok(bytesSent > 1000 && bytesReceived > 1000, `${name}: ${bytesSent} bytes sent, ${bytesReceived} received`);
-  const ms = connectMs(await page.state(name));
-  assert.ok(ms < ADDED_DELAY_MS, `${name}: connected ${ms} ms after both descriptions were there`);
-  return ms;
+  return iceMs(await page.state(name));
 }
 
 async function testEcho(client, transport) {
   const page = await client.newPage();
   await page.open(relayed(transport));
   await within(LIMIT_MS, 'the echo', page.echo('echo'));
-  const pictures = await frames(page, 'echo', [1]);
+  const pictures = await frames(page, 'echo', 1);
   const sizes = [1, 100, 1000, 16_000];
   assert.equal(await within(LIMIT_MS, 'data', page.echoData('echo', sizes)), sizes.length);
   const ms = await checkPath(page, 'echo', transport);
+  assert.ok(ms < ADDED_DELAY_MS, `ICE took ${ms} ms`);
   await page.end('echo');
   await page.close();
-  return `connected in ${ms} ms, ${pictures}, data echoed`;
+  return `ICE took ${ms} ms, ${pictures}, data echoed`;
 }
 
-async function testRoom(client, janus, transport) {
+// Everybody publishes; then everybody subscribes to the other two, which is when Janus offers.
+async function fillRoom(client, transport) {
   const people = await Promise.all(['anna', 'bert', 'carl'].map(async (name) => ({ name, page: await client.newPage() })));
   await Promise.all(people.map(async (one) => {
     await one.page.open(relayed(transport));
     one.feed = await within(LIMIT_MS, `${one.name} publishes`, one.page.publish('publisher', ROOM));
   }));
-  await Promise.all(people.map(async ({ name, page }) => {
-    const feeds = people.filter((other) => other.name !== name).map((other) => other.feed);
-    await within(LIMIT_MS, `${name} subscribes`, page.subscribe('subscriber', ROOM, feeds));
-  }));
-  const pictures = await Promise.all(people.map(({ page }) => frames(page, 'subscriber', [2])));
+  for (const one of people) one.others = people.filter((other) => other !== one);
+  await Promise.all(people.map(({ name, page, others }) =>
+    within(LIMIT_MS, `${name} subscribes`, page.subscribe('subscriber', ROOM, others.map(({ feed }) => feed)))));
+  return people;
+}
+
+async function testRoom(client, janus, transport) {
+  const people = await fillRoom(client, transport);
+  const pictures = await Promise.all(people.map(({ page }) => frames(page, 'subscriber', 2)));
   await Promise.all(people.map(({ name, page }) => page.sendText('publisher', `from ${name}`)));
-  for (const { name, page } of people) {
-    const expected = people.filter((other) => other.name !== name).map((other) => `from ${other.name}`).sort();
-    await until(LIMIT_MS, `messages for ${name}`, async () => (await page.texts('subscriber')).length >= expected.length);
-    assert.deepEqual((await page.texts('subscriber')).sort(), expected);
+  for (const { name, page, others } of people) {
+    await until(LIMIT_MS, `messages for ${name}`, async () => (await page.texts('subscriber')).length >= 2);
+    assert.deepEqual((await page.texts('subscriber')).sort(), others.map((other) => `from ${other.name}`));
   }
-  const times = await Promise.all(people.flatMap(({ page }) =>
-    ['publisher', 'subscriber'].map((call) => checkPath(page, call, transport))));
+  const calls = people.flatMap(({ page }) => [checkPath(page, 'publisher', transport), checkPath(page, 'subscriber', transport)]);
+  const times = (await Promise.all(calls)).sort((one, other) => one - other);
+  // Three browsers' worth of cameras share the processor: the slowest call is the machine's affair.
+  assert.ok(times[3] < ADDED_DELAY_MS, `ICE took ${times.join(', ')} ms`);
   const pairs = await janus.selectedPairs();
-  assert.ok(pairs.length >= 6, `Janus has ${pairs.length} connections`);
-  for (const pair of pairs) assert.match(pair, new RegExp(`${addresses.janus}:.* <-> ${addresses.relay}:`), 'what Janus says');
-  await Promise.all(people.map(({ page }) => page.close()));
-  return `connected in ${times.join(', ')} ms, ${pictures.join('; ')}, messages of all to all`;
+  assert.equal(pairs.length, 6, 'connections that Janus has');
+  for (const pair of pairs) assert.match(pair, new RegExp(`^${addresses.janus}:.* <-> ${addresses.relay}:`), 'what Janus says');
+  await Promise.all(people.map(async ({ page }) => {
+    await Promise.all([page.end('publisher'), page.end('subscriber')]);
+    await page.close();
+  }));
+  return `ICE took ${times.join(', ')} ms, ${pictures.join('; ')}, messages of all to all`;
 }
 
 async function testTransport(network, certificates, janus, transport) {
@@ -205,15 +214,29 @@ async function testPolicy(network) {
   return `${before.to_janus} flows from the relay, none from elsewhere; a stranger's probe was dropped`;
 }
 
-async function refusedCall(client, settings) {
+async function testPassword(client, relay) {
   const page = await client.newPage();
-  await page.open(settings);
-  const outcome = await Promise.race([
-    page.echo('echo').then(() => 'connected', (error) => error.message), sleep(30_000).then(() => 'waiting'),
-  ]);
-  const state = await page.state('echo');
+  await page.open(relayed('udp', { credential: 'wrong' }));
+  page.echo('echo').catch(() => {}); // it waits for ever
+  await until(LIMIT_MS, 'the relay answers 401', async () =>
+    (await page.state('echo').catch(() => null))?.candidateErrors.includes(401));
+  const { candidateTypes, times } = await page.state('echo');
   await page.close();
-  return { outcome, state };
+  assert.deepEqual(candidateTypes, [], 'candidates');
+  assert.equal(times.connected, undefined);
+  assert.equal((await relay.metrics()).uturn_allocations_total, 0, 'allocations');
+  return 'the relay answered 401, and the browser has no candidate';
+}
+
+async function testClosedCluster(client) {
+  const page = await client.newPage();
+  await page.open(relayed('udp'));
+  const outcome = await within(LIMIT_MS, 'the call', page.echo('echo').then(() => 'connected', (error) => error.message.split('\n')[0]));
+  const { candidateTypes } = await page.state('echo');
+  await page.close();
+  assert.match(outcome, /the connection failed|ICE failed/);
+  assert.ok(candidateTypes.includes('relay'), `candidates ${candidateTypes}`);
+  return 'the relay gave an address, but no permission for the pod; ICE failed';
 }
 
 async function testRefused(network, certificates) {
@@ -221,19 +244,8 @@ async function testRefused(network, certificates) {
   const relay = await startRelay(network, certificates, ['10.244.3.0/24']);
   const client = await Client.start(network.client, certificates);
   try {
-    await report('a wrong password: no call', async () => {
-      const { outcome, state } = await refusedCall(client, relayed('udp', { credential: 'wrong' }));
-      assert.notEqual(outcome, 'connected');
-      assert.deepEqual(state.candidateTypes, [], 'candidates');
-      assert.ok(state.candidateErrors.includes(401), `errors ${state.candidateErrors}`);
-      return `401, no candidate, ${state.connectionState}`;
-    }, () => relay.readLog());
-    await report('a pod that no cluster names: no call', async () => {
-      const { outcome, state } = await refusedCall(client, relayed('udp'));
-      assert.notEqual(outcome, 'connected');
-      assert.ok(state.candidateTypes.includes('relay'), `candidates ${state.candidateTypes}`);
-      return `allocated, permission refused, ${state.connectionState}`;
-    }, () => relay.readLog());
+    await report('a wrong password: no call', () => testPassword(client, relay), () => relay.readLog());
+    await report('a pod that no cluster names: no call', () => testClosedCluster(client), () => relay.readLog());
   } finally {
     await client.close();
     await relay.stop();

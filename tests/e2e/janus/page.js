@@ -16,6 +16,7 @@ class WatchedConnection extends RTCPeerConnection {
     this.candidateErrors = [];
     const mark = (name) => { this.times[name] ??= seconds(); };
     this.addEventListener('signalingstatechange', () => { if (this.signalingState === 'stable') mark('described'); });
+    this.addEventListener('iceconnectionstatechange', () => mark(`ice-${this.iceConnectionState}`));
     this.addEventListener('connectionstatechange', () => mark(this.connectionState));
     this.addEventListener('icecandidate', ({ candidate }) => { if (candidate?.type) this.candidateTypes.push(candidate.type); });
     this.addEventListener('icecandidateerror', ({ errorCode }) => this.candidateErrors.push(errorCode));
@@ -36,6 +37,7 @@ class Call {
     this.said = [];
     this.waiting = [];
     this.dataOpen = new Promise((resolve) => { this.opened = resolve; });
+    this.hungUp = new Promise((resolve) => { this.hangUp = resolve; });
     this.texts = [];
     this.ondata = (data) => this.texts.push(data);
   }
@@ -47,6 +49,7 @@ class Call {
         success: (handle) => resolve(Object.assign(this, { handle })),
         error: (error) => reject(new Error(`attach: ${error}`)),
         onmessage: (message, jsep) => this.say({ message, jsep }),
+        webrtcState: (up, reason) => { if (!up) this.hangUp(reason); },
         onremotetrack: (track, mid, on) => showTrack(track, on),
         ondataopen: () => this.opened(),
         ondata: (data) => this.ondata(data),
@@ -54,8 +57,10 @@ class Call {
     });
   }
 
+  // janus.js forgets it when Janus hangs up.
   get connection() {
-    return this.handle.webrtcStuff.pc;
+    this.lastConnection = this.handle.webrtcStuff.pc ?? this.lastConnection;
+    return this.lastConnection;
   }
 
   say(event) {
@@ -95,6 +100,7 @@ class Call {
         if (connection.connectionState === 'failed') reject(new Error('the connection failed'));
       };
       connection.addEventListener('connectionstatechange', look);
+      this.hungUp.then((reason) => reject(new Error(`Janus hung up: ${reason}`)));
       look();
     });
   }
@@ -195,10 +201,8 @@ globalThis.client = {
   texts: (name) => calls.get(name).texts,
 
   state(name) {
-    const connection = calls.get(name)?.handle.webrtcStuff.pc;
-    if (!connection) return null;
-    const { connectionState, times, candidateTypes, candidateErrors } = connection;
-    return { connectionState, times, candidateTypes, candidateErrors };
+    const { connectionState, iceGatheringState, times, candidateTypes, candidateErrors } = calls.get(name).connection;
+    return { connectionState, iceGatheringState, times, candidateTypes, candidateErrors };
   },
 
   async stats(name) {
@@ -222,7 +226,6 @@ globalThis.client = {
   },
 
   async end(name) {
-    calls.get(name).handle.hangup();
     await new Promise((resolve) => { calls.get(name).handle.detach({ success: resolve, error: resolve }); });
     calls.delete(name);
   },
