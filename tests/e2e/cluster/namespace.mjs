@@ -53,10 +53,14 @@ export class Namespace {
     return file;
   }
 
+  applyRules(rules) {
+    const [program, ...args] = [...this.enter, 'nft', '-f', '-'];
+    execFileSync(program, args, { input: `${rules}\n`, stdio: ['pipe', 'inherit', 'inherit'] });
+  }
+
   // The firewall of this namespace, as a whole.
   setFirewall(rules) {
-    const [program, ...args] = [...this.enter, 'nft', '-f', '-'];
-    execFileSync(program, args, { input: `flush ruleset\n${rules}`, stdio: ['pipe', 'inherit', 'inherit'] });
+    this.applyRules(`flush ruleset\n${rules}`);
   }
 
   route(to, via) {

@@ -173,9 +173,19 @@ globalThis.client = {
     await call.isConnected();
   },
 
-  // As applications do when a connection is lost.
-  async restartIce(name, message) {
-    await calls.get(name).offer(message, { iceRestart: true });
+  // As applications do: when the connection is lost, and as long as it is, it is offered anew with new candidates.
+  restartWhenLost(name, message) {
+    const call = calls.get(name);
+    const { connection } = call;
+    const lost = () => ['disconnected', 'failed'].includes(connection.connectionState);
+    connection.restarts = 0;
+    const restart = async () => {
+      if (!lost()) return;
+      connection.restarts += 1;
+      await call.offer(message, { iceRestart: true });
+      setTimeout(restart, 5000);
+    };
+    connection.addEventListener('connectionstatechange', () => { if (lost() && connection.restarts === 0) restart(); });
   },
 
   // How often a message of these sizes came back as it was.
@@ -201,8 +211,8 @@ globalThis.client = {
   texts: (name) => calls.get(name).texts,
 
   state(name) {
-    const { connectionState, iceGatheringState, times, candidateTypes, candidateErrors } = calls.get(name).connection;
-    return { connectionState, iceGatheringState, times, candidateTypes, candidateErrors };
+    const { connectionState, times, candidateTypes, candidateErrors, restarts } = calls.get(name).connection;
+    return { connectionState, times, candidateTypes, candidateErrors, restarts };
   },
 
   async stats(name) {
