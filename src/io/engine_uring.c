@@ -151,6 +151,17 @@ static int refuse(struct uring *u, const char *what, int error, char ret_reason[
 	return error;
 }
 
+static void say_how_it_works(const struct uring *u, char ret_reason[static ENGINE_REASON_SIZE])
+{
+	bool defer = u->setup_flags & IORING_SETUP_DEFER_TASKRUN;
+	char unrestricted[64] = "";
+	if (u->restrict_error < 0)
+		snprintf(unrestricted, sizeof unrestricted, ", not restricted to its operations (%s)",
+			strerrorname_np(-u->restrict_error));
+	snprintf(ret_reason, ENGINE_REASON_SIZE, "io_uring works%s%s",
+		defer ? "" : ", without DEFER_TASKRUN (Linux 6.1 and later have it)", unrestricted);
+}
+
 int uring_open(const struct engine_params *params, struct engine **ret_engine, char ret_reason[static ENGINE_REASON_SIZE])
 {
 	struct uring *u = calloc(1, sizeof *u);
@@ -175,9 +186,7 @@ int uring_open(const struct engine_params *params, struct engine **ret_engine, c
 	error = probe(engine);
 	if (error < 0)
 		return refuse(u, "a datagram through io_uring on loopback", error, ret_reason);
-	bool defer = u->setup_flags & IORING_SETUP_DEFER_TASKRUN;
-	snprintf(ret_reason, ENGINE_REASON_SIZE, "io_uring works%s",
-		defer ? "" : ", without DEFER_TASKRUN (Linux 6.1 and later have it)");
+	say_how_it_works(u, ret_reason);
 	*ret_engine = engine;
 	return 0;
 }

@@ -1,7 +1,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "uring.h"
 
@@ -13,6 +15,24 @@ static const unsigned setup_ladder[] = {
 	IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
 	IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
 	0,
+};
+
+/* All that the engine submits and registers once the ring is enabled. Whoever takes over the process gets no more out of its
+ * ring: a seccomp filter does not see what a ring does. */
+static const struct io_uring_restriction restrictions[] = {
+	{.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_RECVMSG},
+	{.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_SENDMSG},
+	{.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_ACCEPT},
+	{.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_POLL_ADD},
+	{.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_READ}, /* of the descriptor that wakes */
+	{.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_ASYNC_CANCEL},
+	{.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
+		.sqe_flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS},
+	{.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_FILES_UPDATE},
+	{.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_UNREGISTER_FILES},
+	{.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_SYNC_CANCEL},
+	{.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_RING_FDS},
+	{.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_UNREGISTER_RING_FDS},
 };
 
 /* One per buffer, one per send that may fail, one per receive that may end: an overflow loses nothing, but ends receives. */
@@ -30,7 +50,8 @@ static int set_up(struct uring *u, uint32_t sockets_max)
 	int error = -EINVAL;
 	for (unsigned i = 0; i < sizeof setup_ladder / sizeof *setup_ladder && error == -EINVAL; i++) {
 		struct io_uring_params params = {
-			.flags = setup_ladder[i] | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+			.flags = setup_ladder[i] | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP |
+				 IORING_SETUP_R_DISABLED,
 			.cq_entries = completions_wanted(u, sockets_max),
 		};
 		error = io_uring_queue_init_params(SUBMISSIONS, &u->ring, &params);
@@ -58,6 +79,20 @@ static int register_buffers(struct uring *u)
 	return io_uring_register_buf_ring(&u->ring, &registration, 0);
 }
 
+/* The shared liburing of Debian 12 lacks its functions for these two. */
+static int registration(const struct uring *u, unsigned operation, const void *argument, unsigned count)
+{
+	return syscall(SYS_io_uring_register, u->ring.ring_fd, operation, argument, count) < 0 ? -errno : 0;
+}
+
+/* A ring that cannot be restricted is as good as any other, and the reason says what it is. */
+static int restrict_and_enable(struct uring *u)
+{
+	unsigned count = sizeof restrictions / sizeof *restrictions;
+	u->restrict_error = registration(u, IORING_REGISTER_RESTRICTIONS, restrictions, count);
+	return registration(u, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
+
 int ring_open(struct uring *u, uint32_t sockets_max, const char **ret_what)
 {
 	*ret_what = "io_uring_setup";
@@ -74,6 +109,10 @@ int ring_open(struct uring *u, uint32_t sockets_max, const char **ret_what)
 		return error;
 	*ret_what = "registering the receive buffers";
 	error = register_buffers(u);
+	if (error < 0)
+		return error;
+	*ret_what = "enabling the ring";
+	error = restrict_and_enable(u);
 	if (error < 0)
 		return error;
 	/* Last, because some liburing and kernel pairs confuse the descriptors in later registrations. It saves a look-up per

@@ -35,6 +35,7 @@ struct uring {
 	struct io_uring ring;
 	unsigned setup_flags;
 	bool ring_ready;
+	int restrict_error; /* 0: the ring does nothing but what the engine needs; else a negative errno, and it may do anything */
 
 	struct io_uring_buf_ring *buffer_ring;
 	unsigned buffer_ring_size; /* entries: a power of two */
