@@ -56,6 +56,20 @@ struct config_http {
 };
 _Static_assert(sizeof(struct config_http) == sizeof(struct addr) + 3 + CONFIG_PATH_SIZE, "compared as memory: no padding");
 
+/* What becomes of system calls that the process does not need after its start (server/lockdown). */
+enum lockdown_mode {
+	LOCKDOWN_ON, /* they fail; files are restricted too */
+	LOCKDOWN_OFF,
+	LOCKDOWN_LOG, /* the kernel logs them */
+	LOCKDOWN_KILL /* they end the process; files are restricted too */
+};
+static inline const char *config_lockdown_name(enum lockdown_mode mode)
+{
+	static const char *const names[] = {
+		[LOCKDOWN_ON] = "on", [LOCKDOWN_OFF] = "off", [LOCKDOWN_LOG] = "log", [LOCKDOWN_KILL] = "kill"};
+	return names[mode];
+}
+
 struct config_admin {
 	char name[CONFIG_NAME_SIZE];
 	char loglevel[CONFIG_LOGLEVEL_SIZE]; /* valid: log_spec_valid */
@@ -65,6 +79,7 @@ struct config_admin {
 	struct config_http ice;                   /* where credentials are handed out */
 	char offload_engine[CONFIG_OFFLOAD_SIZE]; /* accepted and reported; nothing is offloaded */
 
+	enum lockdown_mode lockdown;
 	enum engine_kind engine;
 	uint32_t shards; /* 0: as many as processors may be used */
 

@@ -29,8 +29,9 @@ struct options {
 
 	/* These win over the configuration. */
 	const char *loglevel; /* NULL: not given. -v is "all:DEBUG" */
-	bool log_format_given, engine_given, shards_given, drain_timeout_given;
+	bool log_format_given, lockdown_given, engine_given, shards_given, drain_timeout_given;
 	enum log_format log_format;
+	enum lockdown_mode lockdown;
 	enum engine_kind engine;
 	uint32_t shards;
 	uint32_t shards_max; /* --udp-thread-num: no more than that; 0: no such bound */

@@ -12,6 +12,7 @@
 #include "server/cluster_registry.h"
 #include "server/config.h"
 #include "server/listener_accounts.h"
+#include "server/lockdown.h"
 #include "shard/shard.h"
 
 /* Where configurations come from. */
@@ -37,8 +38,9 @@ struct server_view {
 
 	enum engine_kind engine;   /* never ENGINE_AUTO */
 	const char *engine_reason; /* one line, the same for the life of the process */
-	uint32_t allocations_max;  /* of all shards together */
-	uint32_t connections_max;  /* likewise; 0: no listener has connections */
+	const struct lockdown *lockdown;
+	uint32_t allocations_max; /* of all shards together */
+	uint32_t connections_max; /* likewise; 0: no listener has connections */
 
 	bool ready; /* a configuration is in effect and packets flow */
 	bool draining;

@@ -16,6 +16,16 @@ static const struct config_choice engines[] = {
 	{NULL, 0, false},
 };
 
+static const struct config_choice lockdown_modes[] = {
+	{"on",    LOCKDOWN_ON,   true},
+	{"true",  LOCKDOWN_ON,   false},
+	{"off",   LOCKDOWN_OFF,  true},
+	{"false", LOCKDOWN_OFF,  false},
+	{"log",   LOCKDOWN_LOG,  false},
+	{"kill",  LOCKDOWN_KILL, false},
+	{NULL, 0, false},
+};
+
 static const struct config_choice log_formats[] = {
 	{"text", LOG_TEXT, false},
 	{"json", LOG_JSON, false},
@@ -53,6 +63,16 @@ static void read_http(struct config_reader *r, const struct config_value *value,
 	const char *wrong = text ? config_uri_parse_http(text, (uint16_t)field->max, http) : NULL;
 	if (wrong)
 		config_reader_error(r, "\"%s\" %s", text, wrong);
+}
+
+/* A truth value as well as a word. */
+static void read_lockdown(struct config_reader *r, const struct config_value *value, const struct config_field *field, void *target)
+{
+	char text[] = "false";
+	if (value->boolean)
+		strcpy(text, "true");
+	struct config_value word = {.kind = VALUE_TEXT, .text = text};
+	config_read_choice(r, value->kind == VALUE_BOOL ? &word : value, field, target);
 }
 
 static void read_offload(struct config_reader *r, const struct config_value *value, const struct config_field *field, void *target)
@@ -160,6 +180,7 @@ static const struct config_field admin_fields[] = {
 	{"offload_engine",       read_offload,          IN_ALL, .offset = ADMIN(offload_engine), .size = CONFIG_OFFLOAD_SIZE},
 	{"offload_interfaces",   config_read_ignored, .dialects = IN_ALL},
 	{"license_config",       config_read_ignored, .dialects = IN_ALL},
+	{"lockdown",             read_lockdown,         IN_ALL, .offset = ADMIN(lockdown), .choices = lockdown_modes},
 	{"engine",               config_read_choice,    IN_ALL, .offset = ADMIN(engine), .choices = engines},
 	{"shards",               config_read_u32,       IN_ALL, .offset = ADMIN(shards), .min = 0, .max = CONFIG_SHARDS_MAX},
 	{"drain_timeout",        config_read_u32,       IN_ALL, .offset = ADMIN(drain_timeout_s), .min = 0, .max = 604800},

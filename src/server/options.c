@@ -16,6 +16,7 @@ enum {
 	KEY_SHARDS,
 	KEY_DRAIN_TIMEOUT,
 	KEY_FORCE_READY,
+	KEY_LOCKDOWN,
 	KEY_CA,
 	KEY_CDS_ADDRESS,
 	KEY_CDS_NAMESPACE,
@@ -44,6 +45,7 @@ static const struct argp_option argp_options[] = {
 	{"udp-thread-num", 'u', "N", 0, "No more than N threads that relay, and no more than there are processors; 0: no such bound", 2},
 	{"drain-timeout", KEY_DRAIN_TIMEOUT, "SECONDS", 0, "How long SIGTERM waits for allocations to end; 0: for all", 2},
 	{"force-ready-status", KEY_FORCE_READY, "BOOL", OPTION_ARG_OPTIONAL, "Stay ready while draining, whatever the configuration says", 2},
+	{"lockdown", KEY_LOCKDOWN, "MODE", 0, "on, off, log or kill; wins over the configuration", 2},
 	{"log", 'l', "SPEC", 0, "Log levels by scope, as in all:WARN,turn:DEBUG", 3},
 	{"log-format", KEY_LOG_FORMAT, "text|json", 0, "How log lines are written", 3},
 	{NULL, 'v', NULL, 0, "The same as --log all:DEBUG", 3},
@@ -123,6 +125,17 @@ static void set_engine(struct parse *p, const char *text)
 			return;
 		}
 	usage_error(p, text, "no such engine: use auto, io_uring or epoll");
+}
+
+static void set_lockdown(struct parse *p, const char *text)
+{
+	for (enum lockdown_mode mode = LOCKDOWN_ON; mode <= LOCKDOWN_KILL; mode++)
+		if (strcasecmp(text, config_lockdown_name(mode)) == 0) {
+			p->options.lockdown = mode;
+			p->options.lockdown_given = true;
+			return;
+		}
+	usage_error(p, text, "no such mode: use on, off, log or kill");
 }
 
 static void set_log_format(struct parse *p, const char *text)
@@ -244,6 +257,9 @@ static bool parse_running(struct parse *p, int key, const char *value)
 	case KEY_DRAIN_TIMEOUT:
 		set_number(p, value, DRAIN_TIMEOUT_MAX_S, "not a time-out: use 0 to 604800 seconds", &o->drain_timeout_s,
 			&o->drain_timeout_given);
+		return true;
+	case KEY_LOCKDOWN:
+		set_lockdown(p, value);
 		return true;
 	case KEY_FORCE_READY:
 		o->ready_forced = is_on(p, value);
@@ -413,6 +429,8 @@ void options_apply(const struct options *options, struct config *config)
 		config_set_text(admin->loglevel, sizeof admin->loglevel, options->loglevel);
 	if (options->log_format_given)
 		admin->log_format = options->log_format;
+	if (options->lockdown_given)
+		admin->lockdown = options->lockdown;
 	if (options->engine_given)
 		admin->engine = options->engine;
 	if (options->shards_given)

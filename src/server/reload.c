@@ -287,8 +287,10 @@ bool server_begin(struct server *server, struct config *config)
 
 void server_offer(struct server *server, struct config *incoming, struct config_problems *problems, const char *cause)
 {
-	if (incoming == NULL)
+	if (incoming == NULL) {
 		log_problems(problems);
+		lockdown_explain(&server->lockdown, problems);
+	}
 	if (incoming == NULL || !adopt(server, incoming, problems, cause)) {
 		server->view.reloads_failed++;
 		server->view.last_reload_ok = false;

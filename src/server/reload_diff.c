@@ -4,7 +4,7 @@
 
 #include "server/config_cluster.h"
 
-/* Compared as memory; engine and shards aside. */
+/* Compared as memory; engine, shards and lockdown aside. */
 #define OPTION(member) offsetof(struct config, member), sizeof((struct config *)NULL)->member
 static const struct {
 	size_t offset, size;
@@ -63,7 +63,7 @@ static bool clusters_equal(const struct config *a, const struct config *b)
 	return true;
 }
 
-static void keep_threads(const struct config_admin *running, struct config_admin *incoming, struct config_problems *kept)
+static void keep_process(const struct config_admin *running, struct config_admin *incoming, struct config_problems *kept)
 {
 	if (incoming->engine != running->engine)
 		config_warning(kept, "admin.engine", "%s -> %s takes a restart; kept %s", engine_name(running->engine),
@@ -71,8 +71,12 @@ static void keep_threads(const struct config_admin *running, struct config_admin
 	if (incoming->shards != running->shards)
 		config_warning(kept, "admin.shards", "%u -> %u takes a restart; kept %u", running->shards, incoming->shards,
 			running->shards);
+	if (incoming->lockdown != running->lockdown)
+		config_warning(kept, "admin.lockdown", "%s -> %s takes a restart; kept %s", config_lockdown_name(running->lockdown),
+			config_lockdown_name(incoming->lockdown), config_lockdown_name(running->lockdown));
 	incoming->engine = running->engine;
 	incoming->shards = running->shards;
+	incoming->lockdown = running->lockdown;
 }
 
 static void keep_capacity(const char *path, uint32_t running, uint32_t *incoming, uint32_t capacity, struct config_problems *kept)
@@ -92,7 +96,7 @@ struct config *reload_diff(const struct reload_running *running, struct config *
 	/* A random secret was made for each; another one would only make every nonce stale. */
 	if (!incoming->admin.nonce_key_given && !old->admin.nonce_key_given)
 		memcpy(incoming->admin.nonce_secret, old->admin.nonce_secret, sizeof incoming->admin.nonce_secret);
-	keep_threads(&old->admin, &incoming->admin, &ret_diff->kept);
+	keep_process(&old->admin, &incoming->admin, &ret_diff->kept);
 	keep_capacity("admin.limits.allocations", old->admin.allocations_max, &incoming->admin.allocations_max,
 		running->allocations_capacity, &ret_diff->kept);
 	keep_capacity("admin.limits.streams.connections", old->admin.connections_max, &incoming->admin.connections_max,

@@ -97,7 +97,9 @@ static int start_shards(struct server *server)
 		/* What the first shard found to work, all use. */
 		engine = shard_engine_kind(server->shards[i]);
 	}
-	log_info(LOG_IO, "engine %s: %s", engine_name(engine), server->engine_reason);
+	bool second_choice = server->config->admin.engine == ENGINE_AUTO && engine == ENGINE_EPOLL;
+	log_write(LOG_IO, second_choice ? LOG_WARN : LOG_INFO, "engine %s: %s%s", engine_name(engine), server->engine_reason,
+		second_choice ? ": goes on without io_uring, at a higher cost per packet (docs/SECURITY.md)" : "");
 	return 0;
 }
 
@@ -172,6 +174,7 @@ static void fill_view(struct server *server)
 		.shared = server->shared,
 		.engine = shard_engine_kind(server->shards[0]),
 		.engine_reason = server->engine_reason,
+		.lockdown = &server->lockdown,
 		.streams = server->streams,
 		.started = clock_now(),
 		.last_reload_ok = true,
@@ -187,6 +190,7 @@ static struct config *nothing(const struct server *server, const struct config *
 		return NULL;
 	config->admin.engine = first->admin.engine;
 	config->admin.shards = first->admin.shards;
+	config->admin.lockdown = first->admin.lockdown;
 	config->admin.health.enabled = config->admin.metrics.enabled = false;
 	return config;
 }
@@ -213,6 +217,7 @@ static int start(struct server *server, struct config **first)
 		server->discovery = discovery_start(server);
 	for (unsigned i = 0; i < server->shard_count; i++)
 		shard_run(server->shards[i], server->shards);
+	lockdown_end(&server->lockdown, server->view.engine == ENGINE_IO_URING);
 	return 0;
 }
 
@@ -273,6 +278,7 @@ int server_run(struct config *config, const struct options *options)
 		return fail("not enough memory to start"), 1;
 	log_configure(first->admin.loglevel, first->admin.log_format, NULL);
 	int status = 1;
+	lockdown_begin(first->admin.lockdown, options, first, &server.lockdown);
 	if (start(&server, &first) == 0) {
 		server.awaits = config == NULL;
 		server.view.ready = config != NULL;

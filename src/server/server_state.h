@@ -11,6 +11,7 @@
 #include "discovery.h"
 #include "server/cluster_registry.h"
 #include "server/config_world.h"
+#include "server/lockdown.h"
 #include "server/machine.h"
 #include "server/reload_diff.h"
 #include "server/server.h"
@@ -38,6 +39,7 @@ struct server {
 	struct turn_config *turn;      /* what the shards were given last, */
 	struct stream_config *streams; /* and for connections */
 	char engine_reason[ENGINE_REASON_SIZE];
+	struct lockdown lockdown;
 	int status; /* what the process ends with */
 
 	struct event_base *events;

@@ -315,12 +315,24 @@ static void write_retiring(struct json_writer *j, const struct server_view *view
 	json_write_end(j, ']');
 }
 
+static void write_lockdown(struct json_writer *j, const struct lockdown *lockdown)
+{
+	json_write_begin(j, "lockdown", '{');
+	json_write_text(j, "mode", config_lockdown_name(lockdown->mode));
+	json_write_bool(j, "no_new_privileges", lockdown->no_new_privileges);
+	json_write_text(j, "capabilities", lockdown->capabilities);
+	json_write_number(j, "landlock", lockdown->landlock);
+	json_write_number(j, "system_calls", lockdown->system_calls);
+	json_write_end(j, '}');
+}
+
 static void write_uturn(struct json_writer *j, const struct server_view *view, bool truncated)
 {
 	json_write_begin(j, "uturn", '{');
 	json_write_text(j, "version", UTURN_VERSION);
 	json_write_text(j, "engine", engine_name(view->engine));
 	json_write_text(j, "engine_reason", view->engine_reason);
+	write_lockdown(j, view->lockdown);
 	json_write_number(j, "shards", view->shard_count);
 	json_write_number(j, "allocations_max", view->allocations_max);
 	json_write_number(j, "connections_max", view->connections_max);

@@ -66,6 +66,7 @@ def base_config(port, health, metrics, relay_ports, engine, shards):
             "name": "test",
             "loglevel": "all:INFO",
             "engine": engine,
+            "lockdown": "kill",  # what the relay does beyond its list of system calls is to be seen
             "shards": shards,
             "healthcheck_endpoint": f"http://127.0.0.1:{health}",
             "metrics_endpoint": f"http://127.0.0.1:{metrics}/metrics",

@@ -145,6 +145,8 @@ void fake_remove_listeners(void)
 
 struct server_view *fake_view(void)
 {
+	static const struct lockdown lockdown = {
+		.mode = LOCKDOWN_KILL, .no_new_privileges = true, .capabilities = "none", .landlock = 7, .system_calls = 99};
 	static struct shard *shards[FAKE_SHARDS] = {&fake_shards[0], &fake_shards[1]};
 	static struct server_view view;
 	struct cluster_registry *registry = cluster_registry_create();
@@ -166,6 +168,7 @@ struct server_view *fake_view(void)
 		.accounts = &fake_accounts,
 		.engine = ENGINE_EPOLL,
 		.engine_reason = "io_uring: \"EPERM\"",
+		.lockdown = &lockdown,
 		.allocations_max = 4000,
 		.connections_max = 3000,
 		.ready = true,

@@ -107,6 +107,8 @@ static const struct mistake mistakes[] = {
 		"t.json: admin.loglevel: \"all:LOUD\" is not scope:LEVEL: use a list like all:INFO,turn:DEBUG of DISABLE, ERROR, "
 		"WARN, INFO, DEBUG, TRACE"},
 	{",\"log_format\":\"xml\"", "", "", "t.json: admin.log_format: \"xml\" is not known: use one of text, json"},
+	{",\"lockdown\":\"some\"", "", "", "t.json: admin.lockdown: \"some\" is not known: use one of true, false, log, kill"},
+	{",\"lockdown\":1", "", "", "t.json: admin.lockdown: a number is not a string: put it in quotes"},
 	{",\"engine\":\"kqueue\"", "", "", "t.json: admin.engine: \"kqueue\" is not known: use one of auto, io_uring, epoll"},
 	{",\"shards\":65", "", "", "t.json: admin.shards: 65 is out of range: use 0 to 64"},
 	{",\"drain_timeout\":true", "", "", "t.json: admin.drain_timeout: true or false is not a whole number: use 0 to 604800"},
@@ -282,6 +284,7 @@ Test(config, fills_in_the_defaults)
 	cr_assert_eq(c->admin.health.port, 8086);
 	cr_assert_eq(c->admin.health.ip.family, ADDR_NONE);
 	cr_assert_eq(c->admin.engine, ENGINE_AUTO);
+	cr_assert_eq(c->admin.lockdown, LOCKDOWN_ON);
 	cr_assert_eq(c->admin.shards, 0);
 	cr_assert_eq(c->admin.drain_timeout_s, 3600);
 	cr_assert(c->admin.ready_while_draining);
@@ -323,7 +326,8 @@ Test(config, reads_every_field_of_its_own)
 	const char *admin =
 		",\"loglevel\":\"all:WARN,turn:DEBUG\",\"log_format\":\"json\",\"metrics_endpoint\":\"http://127.0.0.1:9000/m\","
 		"\"healthcheck_endpoint\":\"\",\"user_quota\":7,\"offload_engine\":\"None\",\"offload_interfaces\":[\"eth0\"],"
-		"\"license_config\":{\"key\":\"k\"},\"engine\":\"epoll\",\"shards\":4,\"drain_timeout\":0,"
+		"\"license_config\":{\"key\":\"k\"},\"engine\":\"epoll\",\"lockdown\":\"kill\",\"shards\":4,"
+		"\"drain_timeout\":0,"
 		"\"ready_while_draining\":false,\"alternate_server\":\"[2001:db8::1]:5000\",\"nonce_key\":\"0123456789abcdef\","
 		"\"limits\":{\"allocations\":99,\"lifetime_default\":60,\"lifetime_max\":120,"
 		"\"unauthenticated\":{\"burst\":1,\"rate\":0,\"spare\":2,\"ipv4_prefix\":24,\"ipv6_prefix\":48},"
@@ -342,6 +346,7 @@ Test(config, reads_every_field_of_its_own)
 	cr_assert_not(c->admin.health.enabled);
 	cr_assert_eq(c->admin.user_quota, 7);
 	cr_assert_eq(c->admin.engine, ENGINE_EPOLL);
+	cr_assert_eq(c->admin.lockdown, LOCKDOWN_KILL);
 	cr_assert_eq(c->admin.shards, 4);
 	cr_assert_eq(c->admin.drain_timeout_s, 0);
 	cr_assert_not(c->admin.ready_while_draining);
@@ -412,4 +417,22 @@ Test(config, reads_a_file_and_names_one_that_it_cannot_read)
 		"/nonexistent/uturn.json: cannot be read: No such file or directory: name a readable file of YAML or JSON");
 	cr_assert_null(config_load_file("/", &rig.world, &problems));
 	cr_assert_str_eq(problems.list[1].text, "/: cannot be read: Is a directory: name a readable file of YAML or JSON");
+}
+
+Test(config, takes_lockdown_as_a_truth_value_or_a_word)
+{
+	static const struct {
+		const char *admin;
+		enum lockdown_mode mode;
+	} cases[] = {
+		{",\"lockdown\":true", LOCKDOWN_ON},
+		{",\"lockdown\":false", LOCKDOWN_OFF},
+		{",\"lockdown\":\"off\"", LOCKDOWN_OFF},
+		{",\"lockdown\":\"log\"", LOCKDOWN_LOG},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct config *c = config_rig_load(&rig, config_rig_native(cases[i].admin, "", ""), NULL);
+		cr_assert_eq(c->admin.lockdown, cases[i].mode, "%s", cases[i].admin);
+		config_free(c);
+	}
 }

@@ -46,11 +46,13 @@ Test(options, run_the_embedded_default_when_there_are_none)
 
 Test(options, read_everything_there_is)
 {
-	struct options o =
-		parse("--engine epoll --shards 4 --drain-timeout=7 -w -l all:WARN --log-format JSON -c file:///etc/u.json");
+	struct options o = parse("--engine epoll --lockdown kill --shards 4 --drain-timeout=7 -w -l all:WARN --log-format JSON -c "
+				 "file:///etc/u.json");
 	cr_assert_eq(o.action, OPTIONS_RUN, "%s", err_text);
 	cr_assert_str_eq(o.file, "/etc/u.json");
 	cr_assert(o.engine_given && o.shards_given && o.drain_timeout_given && o.log_format_given);
+	cr_assert(o.lockdown_given);
+	cr_assert_eq(o.lockdown, LOCKDOWN_KILL);
 	cr_assert_eq(o.engine, ENGINE_EPOLL);
 	cr_assert_eq(o.shards, 4);
 	cr_assert_eq(o.drain_timeout_s, 7);
@@ -99,6 +101,7 @@ Test(options, say_in_one_line_what_is_wrong_and_leave_with_status_2)
 		{"-i gateway", "uturn: gateway: not an identity: use namespace/name, those of the Gateway (see uturn --help)\n"},
 		{"-u many", "uturn: many: not a number of threads: use 0 to 65535 (see uturn --help)\n"},
 		{"--watch=perhaps", "uturn: perhaps: neither true nor false (see uturn --help)\n"},
+		{"--lockdown some", "uturn: some: no such mode: use on, off, log or kill (see uturn --help)\n"},
 		{"--engine kqueue", "uturn: kqueue: no such engine: use auto, io_uring or epoll (see uturn --help)\n"},
 		{"--shards 65", "uturn: 65: not a number of shards: use 0 to 64 (see uturn --help)\n"},
 		{"--shards -1", "uturn: -1: not a number of shards: use 0 to 64 (see uturn --help)\n"},
@@ -122,13 +125,14 @@ Test(options, say_in_one_line_what_is_wrong_and_leave_with_status_2)
 Test(options, win_over_the_configuration)
 {
 	struct config_problems problems = {0};
-	struct options o =
-		parse("turn://u:p@0.0.0.0:9 --engine io_uring --shards 3 --drain-timeout 0 -l all:ERROR --log-format json");
+	struct options o = parse("turn://u:p@0.0.0.0:9 --engine io_uring --lockdown off --shards 3 --drain-timeout 0 -l all:ERROR "
+				 "--log-format json");
 	struct config *c = options_load(&o, &rig.world, &problems);
 	cr_assert_not_null(c);
 	cr_assert_eq(c->dialect, CONFIG_URI);
 	cr_assert_eq(c->listeners[0].port, 9);
 	cr_assert_eq(c->admin.engine, ENGINE_IO_URING);
+	cr_assert_eq(c->admin.lockdown, LOCKDOWN_OFF);
 	cr_assert_eq(c->admin.shards, 3);
 	cr_assert_eq(c->admin.drain_timeout_s, 0);
 	cr_assert_str_eq(c->admin.loglevel, "all:ERROR");

@@ -53,6 +53,7 @@ Test(reload_diff, names_and_keeps_what_takes_a_restart)
 	} restarts[] = {
 		{",\"engine\":\"epoll\"", "admin.engine: auto -> epoll takes a restart; kept auto"},
 		{",\"shards\":2", "admin.shards: 0 -> 2 takes a restart; kept 0"},
+		{",\"lockdown\":false", "admin.lockdown: on -> off takes a restart; kept on"},
 	};
 	for (size_t i = 0; i < sizeof restarts / sizeof restarts[0]; i++) {
 		struct config *c = reload_with(restarts[i].admin, "", "");

@@ -124,6 +124,12 @@ Test(server_status, tells_uturns_own_state)
 	cr_expect_str_eq(json_string_value(json_object_get(uturn, "version")), UTURN_VERSION);
 	cr_expect_str_eq(json_string_value(json_object_get(uturn, "engine")), "epoll");
 	cr_expect_str_eq(json_string_value(json_object_get(uturn, "engine_reason")), "io_uring: \"EPERM\"");
+	json_t *lockdown = json_object_get(uturn, "lockdown");
+	cr_expect_str_eq(json_string_value(json_object_get(lockdown, "mode")), "kill");
+	cr_expect(json_is_true(json_object_get(lockdown, "no_new_privileges")));
+	cr_expect_str_eq(json_string_value(json_object_get(lockdown, "capabilities")), "none");
+	cr_expect_eq(json_integer_value(json_object_get(lockdown, "landlock")), 7);
+	cr_expect_eq(json_integer_value(json_object_get(lockdown, "system_calls")), 99);
 	cr_expect_eq(json_integer_value(json_object_get(uturn, "shards")), 2);
 	cr_expect_eq(json_integer_value(json_object_get(uturn, "allocations_max")), 4000);
 	cr_expect(json_is_true(json_object_get(uturn, "draining")));

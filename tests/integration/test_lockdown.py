@@ -1,0 +1,94 @@
+"""What the process gives up after its start, and what it still can."""
+
+import os
+import re
+import shutil
+
+from harness import case, equal
+from streams import TRANSPORTS, Streams, talks
+
+KEPT = {"none", "NET_BIND_SERVICE", "NET_ADMIN", "IPC_LOCK", "DAC_READ_SEARCH", "DAC_OVERRIDE"}
+
+
+def fields(relay, name):
+    """The values that its threads have in /proc/PID/task/*/status."""
+    return {
+        re.search(rf"^{name}:\s+(\S+)", text, re.MULTILINE)[1] for text in relay._threads("status").values()
+    }
+
+
+@case()
+def every_thread_is_locked_down_and_status_says_so(t):
+    relay = t.relay()
+    equal(fields(relay, "NoNewPrivs"), {"1"}, "no new privileges")
+    equal(fields(relay, "Seccomp"), {"2"}, "a filter of system calls")
+    (capabilities,) = fields(relay, "CapPrm")
+    allowed = 1 << 10 | 1 << 12 | 1 << 14 | 1 << 2 | 1 << 1
+    equal(int(capabilities, 16) & ~allowed, 0, "capabilities that are of no use")
+    equal(fields(relay, "CapInh") | fields(relay, "CapAmb"), {"0" * 16}, "capabilities to pass on")
+    report = relay.status()["uturn"]["lockdown"]
+    equal(report["mode"], "kill", "mode")
+    equal(report["no_new_privileges"], True, "no_new_privileges")
+    assert 60 < report["system_calls"] < 140, report
+    assert set(report["capabilities"].split(", ")) <= KEPT, report
+    relay.wait_for_log(r"locked down: system calls: \d+, others kill the process")
+    if report["landlock"] == 0:
+        relay.wait_for_log("no Landlock here")
+
+
+@case(shards=(1,))
+def it_can_be_switched_off(t):
+    for arguments in ({"admin": {"lockdown": False}}, {"admin": {"lockdown": "off"}}):
+        relay = t.relay(**arguments)
+        equal(fields(relay, "Seccomp"), {"0"}, "filters of system calls")
+        equal(fields(relay, "NoNewPrivs"), {"0"}, "no new privileges")
+        equal(relay.status()["uturn"]["lockdown"]["system_calls"], 0, "system calls")
+        relay.wait_for_log("not locked down: admin.lockdown is false")
+    relay = t.make_relay()
+    relay.write_config()
+    relay.start(["-c", relay.config_path, "--lockdown", "off"])
+    equal(fields(relay, "Seccomp"), {"0"}, "the option wins over the configuration")
+
+
+def move(identity_files, folder):
+    os.makedirs(folder)
+    return [shutil.copy(file, folder) for file in identity_files]
+
+
+@case(shards=(1,))
+def a_certificate_in_a_new_folder_takes_a_restart_and_is_told_so(t):
+    streams = Streams(t)
+    if streams.relay.status()["uturn"]["lockdown"]["landlock"] == 0:
+        raise AssertionError("this kernel has no Landlock: the test shows nothing")
+    elsewhere = move(streams.files, os.path.join(t.directory, "elsewhere"))
+    for listener in streams.relay.config["listeners"][2:]:
+        listener.update(zip(("cert", "key"), elsewhere))
+    streams.relay.write_config()
+    streams.relay.wait_for_log(r"elsewhere.*Permission denied")
+    streams.relay.wait_for_log(r"files can be read only in the folders .* restart")
+    client, peer, _ = streams.call("tls")
+    talks(client, peer)
+
+
+@case(shards=(1,))
+def certificates_in_their_folder_and_behind_links_stay_readable(t):
+    streams = Streams(t, start=False)
+    # As certbot has it: live/NAME/*.pem lead to archive/NAME/*1.pem, and after a renewal to *2.pem.
+    live, archive = (os.path.join(t.directory, name) for name in ("live", "archive"))
+    move(streams.files, archive)
+    os.makedirs(live)
+    links = [os.path.join(live, name) for name in ("cert", "key")]
+    for link, file in zip(links, streams.files):
+        os.symlink(os.path.join(archive, os.path.basename(file)), link)
+    for listener in streams.relay.config["listeners"][2:]:
+        listener.update(zip(("cert", "key"), links))
+    streams.relay.start()
+    renewed = streams.authority.identity()
+    files = renewed.write(archive, "second")
+    for link, file in zip(links, files):
+        os.symlink(file, link + ".new")
+        os.rename(link + ".new", link)
+    streams.relay.wait_for_log("configuration taken up")
+    for transport in TRANSPORTS:
+        client, peer, _ = streams.call(transport)
+        talks(client, peer)
