@@ -58,15 +58,19 @@ _Static_assert(sizeof(struct config_http) == sizeof(struct addr) + 3 + CONFIG_PA
 
 /* What becomes of system calls that the process does not need after its start (server/lockdown). */
 enum lockdown_mode {
-	LOCKDOWN_ON, /* they fail; files are restricted too */
+	LOCKDOWN_ON,     /* they fail; files can only be read */
+	LOCKDOWN_STRICT, /* and only in the folders that were named when the process started */
 	LOCKDOWN_OFF,
-	LOCKDOWN_LOG, /* the kernel logs them */
-	LOCKDOWN_KILL /* they end the process; files are restricted too */
+	LOCKDOWN_LOG, /* the kernel logs them; files stay as they are */
+	LOCKDOWN_KILL /* they end the process; files can only be read */
 };
 static inline const char *config_lockdown_name(enum lockdown_mode mode)
 {
-	static const char *const names[] = {
-		[LOCKDOWN_ON] = "on", [LOCKDOWN_OFF] = "off", [LOCKDOWN_LOG] = "log", [LOCKDOWN_KILL] = "kill"};
+	static const char *const names[] = {[LOCKDOWN_ON] = "on",
+		[LOCKDOWN_STRICT] = "strict",
+		[LOCKDOWN_OFF] = "off",
+		[LOCKDOWN_LOG] = "log",
+		[LOCKDOWN_KILL] = "kill"};
 	return names[mode];
 }
 

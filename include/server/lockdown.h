@@ -2,7 +2,7 @@
  * lockdown - what the process gives up, so that whoever takes it over gets little: privileges and files before its threads start,
  * system calls once everything is open. What it needs later (a reload, a live listener, a name to resolve) stays allowed.
  *
- *	lockdown_begin    capabilities, no_new_privs, and reading only below a few folders (Landlock); threads inherit all three
+ *	lockdown_begin    capabilities, no_new_privs, and files only for reading (Landlock); threads inherit all three
  *	lockdown_end      a list of system calls (seccomp), for every thread that there is; without io_uring_setup, so that no ring
  *	                  can be made which is not restricted as the engine's are (src/io/ring.c)
  *
@@ -28,7 +28,8 @@ struct lockdown {
 	unsigned system_calls;                         /* how many are allowed; 0: they are not filtered */
 };
 
-/* Before the first thread. The files that options and configuration name stay readable with all that lies in their folders. */
+/* Before the first thread. Strict: the files that options and configuration name stay readable, with all that lies in their
+ * folders. */
 void lockdown_begin(
 	enum lockdown_mode mode, const struct options *options, const struct config *config, struct lockdown *ret_lockdown);
 

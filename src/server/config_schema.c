@@ -19,6 +19,7 @@ static const struct config_choice engines[] = {
 static const struct config_choice lockdown_modes[] = {
 	{"on",    LOCKDOWN_ON,   true},
 	{"true",  LOCKDOWN_ON,   false},
+	{"strict", LOCKDOWN_STRICT, false},
 	{"off",   LOCKDOWN_OFF,  true},
 	{"false", LOCKDOWN_OFF,  false},
 	{"log",   LOCKDOWN_LOG,  false},

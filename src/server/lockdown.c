@@ -82,7 +82,7 @@ void lockdown_begin(
 	ret_lockdown->no_new_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 	/* Landlock has no way to only log. */
 	if (mode != LOCKDOWN_LOG)
-		ret_lockdown->landlock = lockdown_files(options, config);
+		ret_lockdown->landlock = lockdown_files(mode, options, config);
 }
 
 void lockdown_end(struct lockdown *lockdown, bool io_uring)
@@ -96,7 +96,8 @@ void lockdown_end(struct lockdown *lockdown, bool io_uring)
 		lockdown->system_calls = (unsigned)result;
 	char files[48] = "not restricted", calls[48] = "not restricted";
 	if (lockdown->landlock > 0)
-		snprintf(files, sizeof files, "read only in some folders (Landlock %u)", lockdown->landlock);
+		snprintf(files, sizeof files, "read only%s (Landlock %u)",
+			lockdown->mode == LOCKDOWN_STRICT ? " in some folders" : "", lockdown->landlock);
 	if (lockdown->system_calls > 0)
 		snprintf(calls, sizeof calls, "%u, others %s", lockdown->system_calls,
 			lockdown->mode == LOCKDOWN_LOG    ? "logged"
@@ -107,12 +108,13 @@ void lockdown_end(struct lockdown *lockdown, bool io_uring)
 
 void lockdown_explain(const struct lockdown *lockdown, const struct config_problems *problems)
 {
-	for (size_t i = 0; lockdown->landlock > 0 && i < problems->kept; i++) {
+	bool hides = lockdown->landlock > 0 && lockdown->mode == LOCKDOWN_STRICT;
+	for (size_t i = 0; hides && i < problems->kept; i++) {
 		if (strstr(problems->list[i].text, strerror(EACCES)) == NULL)
 			continue;
-		log_warn(LOG_CONFIG,
-			"files can be read only in the folders that were named when the process started (admin.lockdown): to use "
-			"another folder, restart");
+		log_warn(LOG_CONFIG, "files can be read only in the folders that were named when the process started "
+				     "(admin.lockdown is strict): to use "
+				     "another folder, restart");
 		return;
 	}
 }

@@ -1,6 +1,7 @@
 /*
- * lockdown_files - no file is written, made or run any more, and those that a reload may need can be read. By folder, because
- * editors and volumes of Kubernetes replace files, and by where links lead, because Landlock judges the file itself.
+ * lockdown_files - no file is written, made or run any more. Where a reload may name other folders than the start did, all can be
+ * read; where not (strict), those that a reload may need: by folder, because editors and volumes of Kubernetes replace files, and by
+ * where links lead, because Landlock judges the file itself.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -122,16 +123,20 @@ static bool allow_all(int ruleset, const struct options *options, const struct c
 	return allowed;
 }
 
-unsigned lockdown_files(const struct options *options, const struct config *config)
+unsigned lockdown_files(enum lockdown_mode mode, const struct options *options, const struct config *config)
 {
+	bool strict = mode == LOCKDOWN_STRICT;
 	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, GET_VERSION);
 	if (abi < 1) {
 		log_info(LOG_SERVER, "files stay as they are: no Landlock here (%s)", strerrorname_np(errno));
 		return 0;
 	}
 	struct ruleset wanted = {.files = access_of(abi), .scopes = abi >= 6 ? SCOPES_ABI_6 : 0};
+	if (!strict)
+		wanted.files &= ~(uint64_t)(READ_FILE | READ_FOLDER);
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &wanted, sizeof wanted, 0);
-	bool done = ruleset >= 0 && allow_all(ruleset, options, config) && syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+	bool done = ruleset >= 0 && (!strict || allow_all(ruleset, options, config)) &&
+		    syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	if (!done)
 		log_warn(LOG_SERVER, "files stay as they are: Landlock failed: %s", strerror(errno));
 	if (ruleset >= 0)

@@ -19,7 +19,7 @@
 #endif
 
 /* lockdown_files.c: the ABI of the Landlock that is in force for this thread and those that it starts; 0 when there is none. */
-unsigned lockdown_files(const struct options *options, const struct config *config);
+unsigned lockdown_files(enum lockdown_mode mode, const struct options *options, const struct config *config);
 
 /* lockdown_calls.c: how many system calls all threads of the process are left with, or a negative errno. */
 int lockdown_calls(enum lockdown_mode mode, bool io_uring);

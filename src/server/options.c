@@ -45,7 +45,7 @@ static const struct argp_option argp_options[] = {
 	{"udp-thread-num", 'u', "N", 0, "No more than N threads that relay, and no more than there are processors; 0: no such bound", 2},
 	{"drain-timeout", KEY_DRAIN_TIMEOUT, "SECONDS", 0, "How long SIGTERM waits for allocations to end; 0: for all", 2},
 	{"force-ready-status", KEY_FORCE_READY, "BOOL", OPTION_ARG_OPTIONAL, "Stay ready while draining, whatever the configuration says", 2},
-	{"lockdown", KEY_LOCKDOWN, "MODE", 0, "on, off, log or kill; wins over the configuration", 2},
+	{"lockdown", KEY_LOCKDOWN, "MODE", 0, "on, strict, off, log or kill; wins over the configuration", 2},
 	{"log", 'l', "SPEC", 0, "Log levels by scope, as in all:WARN,turn:DEBUG", 3},
 	{"log-format", KEY_LOG_FORMAT, "text|json", 0, "How log lines are written", 3},
 	{NULL, 'v', NULL, 0, "The same as --log all:DEBUG", 3},
@@ -135,7 +135,7 @@ static void set_lockdown(struct parse *p, const char *text)
 			p->options.lockdown_given = true;
 			return;
 		}
-	usage_error(p, text, "no such mode: use on, off, log or kill");
+	usage_error(p, text, "no such mode: use on, strict, off, log or kill");
 }
 
 static void set_log_format(struct parse *p, const char *text)

@@ -55,9 +55,16 @@ def move(identity_files, folder):
     return [shutil.copy(file, folder) for file in identity_files]
 
 
+def strict_streams(t):
+    streams = Streams(t, start=False)
+    streams.relay.config["admin"]["lockdown"] = "strict"
+    return streams
+
+
 @case(shards=(1,))
-def a_certificate_in_a_new_folder_takes_a_restart_and_is_told_so(t):
-    streams = Streams(t)
+def where_it_is_strict_a_certificate_in_a_new_folder_takes_a_restart_and_is_told_so(t):
+    streams = strict_streams(t)
+    streams.relay.start()
     if streams.relay.status()["uturn"]["lockdown"]["landlock"] == 0:
         raise AssertionError("this kernel has no Landlock: the test shows nothing")
     elsewhere = move(streams.files, os.path.join(t.directory, "elsewhere"))
@@ -71,8 +78,20 @@ def a_certificate_in_a_new_folder_takes_a_restart_and_is_told_so(t):
 
 
 @case(shards=(1,))
-def certificates_in_their_folder_and_behind_links_stay_readable(t):
-    streams = Streams(t, start=False)
+def otherwise_a_certificate_may_be_anywhere(t):
+    streams = Streams(t)
+    elsewhere = move(streams.files, os.path.join(t.directory, "elsewhere"))
+    for listener in streams.relay.config["listeners"][2:]:
+        listener.update(zip(("cert", "key"), elsewhere))
+    streams.relay.write_config()
+    streams.relay.wait_for_log("configuration taken up \\(a watched")
+    client, peer, _ = streams.call("tls")
+    talks(client, peer)
+
+
+@case(shards=(1,))
+def where_it_is_strict_certificates_in_their_folder_and_behind_links_stay_readable(t):
+    streams = strict_streams(t)
     # As certbot has it: live/NAME/*.pem lead to archive/NAME/*1.pem, and after a renewal to *2.pem.
     live, archive = (os.path.join(t.directory, name) for name in ("live", "archive"))
     move(streams.files, archive)
@@ -88,7 +107,7 @@ def certificates_in_their_folder_and_behind_links_stay_readable(t):
     for link, file in zip(links, files):
         os.symlink(file, link + ".new")
         os.rename(link + ".new", link)
-    streams.relay.wait_for_log("configuration taken up")
+    streams.relay.wait_for_log("configuration taken up \\(a watched")
     for transport in TRANSPORTS:
         client, peer, _ = streams.call(transport)
         talks(client, peer)

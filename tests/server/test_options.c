@@ -101,7 +101,7 @@ Test(options, say_in_one_line_what_is_wrong_and_leave_with_status_2)
 		{"-i gateway", "uturn: gateway: not an identity: use namespace/name, those of the Gateway (see uturn --help)\n"},
 		{"-u many", "uturn: many: not a number of threads: use 0 to 65535 (see uturn --help)\n"},
 		{"--watch=perhaps", "uturn: perhaps: neither true nor false (see uturn --help)\n"},
-		{"--lockdown some", "uturn: some: no such mode: use on, off, log or kill (see uturn --help)\n"},
+		{"--lockdown some", "uturn: some: no such mode: use on, strict, off, log or kill (see uturn --help)\n"},
 		{"--engine kqueue", "uturn: kqueue: no such engine: use auto, io_uring or epoll (see uturn --help)\n"},
 		{"--shards 65", "uturn: 65: not a number of shards: use 0 to 64 (see uturn --help)\n"},
 		{"--shards -1", "uturn: -1: not a number of shards: use 0 to 64 (see uturn --help)\n"},
