@@ -12,7 +12,7 @@ from objects import of_kind
 from render import parse, template
 from tools import HERE, RELAY, Failed
 
-TURNCAT = os.environ.get("TURNCAT", os.path.join(os.path.dirname(RELAY), "turncat"))
+TURNCAT = os.environ.get("UTURN_TURNCAT", os.path.join(os.path.dirname(RELAY), "turncat"))
 # What the image has for the names that the pod's commands begin with.
 PROGRAMS = {"turncat": TURNCAT, "uturn": RELAY}
 VALUES = ("defaults", "ephemeral", "tcp-alone")

@@ -21,7 +21,7 @@ from relay_check import prepare
 from tools import RELAY, Failed, run
 
 CLONE_NEWNET = 0x40000000
-BENCH = os.path.join(os.path.dirname(RELAY), "uturn-bench")
+BENCH = os.environ.get("UTURN_BENCH", os.path.join(os.path.dirname(RELAY), "uturn-bench"))
 PROMETHEUS = "http://127.0.0.1:9090"
 # Pods have the first two; the third is a client and its peers, the fourth a peer that no route allows.
 ADDRESSES = ("10.244.0.5/32", "10.244.0.6/32", "10.244.0.9/32", "198.51.100.1/32")
