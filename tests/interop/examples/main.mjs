@@ -8,7 +8,7 @@ import {
 const programs = {
   'uturn-examples': (words) => ['/usr/bin/env', 'PYTHONDONTWRITEBYTECODE=1', ...words.map((word) => word.replace(/^\/app\//, `${root}/k8s/examples/`))],
 };
-const start = (example, change) => startCluster(example, programs, change);
+const start = (example, change) => startCluster(example, programs, { change });
 
 function configure(find, change) {
   const { data } = find('ConfigMap', 'stunner-relay');

@@ -119,7 +119,7 @@ export class Cluster {
       if (valueFrom?.fieldRef) result[name] = fields[valueFrom.fieldRef.fieldPath];
       else if (valueFrom?.configMapKeyRef) result[name] = this.find('ConfigMap', valueFrom.configMapKeyRef.name).data[valueFrom.configMapKeyRef.key];
       else if (valueFrom?.secretKeyRef) result[name] = this.secret(valueFrom.secretKeyRef.name)[valueFrom.secretKeyRef.key];
-      else result[name] = value;
+      else result[name] = value.replace(/\$\((\w+)\)/g, (text, variable) => result[variable] ?? text);
     }
     return result;
   }

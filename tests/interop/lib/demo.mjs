@@ -11,7 +11,7 @@ import { Cluster, PUBLIC_ADDRESS, eventually, render, sleep } from './cluster.mj
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const relay = process.env.UTURN_BINARY ?? join(root, 'build/uturn');
-const PAGE_PORT = 8000;
+export const PAGE_PORT = 8000;
 const url = `http://${PUBLIC_ADDRESS}:${PAGE_PORT}/`;
 
 export const GOLD = [212, 175, 55];
@@ -20,8 +20,8 @@ export const BLUE = [30, 30, 200];
 export const GREEN = [30, 160, 30];
 
 // k8s/base with the public address that the load balancer got, and the example. `change` is given the objects of both, and a way to
-// find one of k8s/base. The example's Deployment has the example's name, and its pages are on port 8080.
-export async function startCluster(example, programs, change = () => {}) {
+// find one of k8s/base. The example's Deployment has the example's name; its pages, if it has any, are on port 8080.
+export async function startCluster(example, programs, { change = () => {}, hasPages = true } = {}) {
   const [base, demo] = [render(join(root, 'k8s/base')), render(join(root, 'k8s/examples', example))];
   const find = (kind, name) => base.find((one) => one.kind === kind && one.metadata.name === name);
   Object.assign(find('ConfigMap', 'stunner-config').data, { STUNNER_PUBLIC_ADDR: PUBLIC_ADDRESS, STUNNER_PUBLIC_PORT: '3478' });
@@ -29,7 +29,7 @@ export async function startCluster(example, programs, change = () => {}) {
   const cluster = new Cluster({ uturn: ([, ...words]) => [relay, ...words], ...programs });
   cluster.apply([...base, ...demo]);
   await cluster.ready();
-  cluster.forwardPort(example, PAGE_PORT, 8080);
+  if (hasPages) cluster.forwardPort(example, PAGE_PORT, 8080);
   return cluster;
 }
 

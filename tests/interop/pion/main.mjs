@@ -5,7 +5,7 @@ import { BLUE, RED, camera, connected, flows, openPage, press, runCase, shows, s
 const programs = { 'uturn-example-pion': () => [process.env.PION_SERVER] };
 
 async function echo(change) {
-  const cluster = await startCluster('pion', programs, change);
+  const cluster = await startCluster('pion', programs, { change });
   return within(cluster, async () => {
     const page = await openPage(camera(cluster, 'red-blue', RED, BLUE));
     await press(page);
