@@ -185,7 +185,13 @@ globalThis.client = {
       await call.offer(message, { iceRestart: true });
       setTimeout(restart, 5000);
     };
-    connection.addEventListener('connectionstatechange', () => { if (lost() && connection.restarts === 0) restart(); });
+    connection.addEventListener('connectionstatechange', () => {
+      if (lost() && connection.restarts === 0) {
+        connection.times.lost = seconds();
+        restart();
+      }
+      if (connection.restarts > 0 && connection.connectionState === 'connected') connection.times.back ??= seconds();
+    });
   },
 
   // How often a message of these sizes came back as it was.
