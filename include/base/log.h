@@ -1,5 +1,5 @@
 /*
- * log - lines for operators, on standard output: text or JSON, with a level per scope.
+ * log - lines for operators, on standard output (or standard error): text or JSON, with a level per scope.
  *
  * Never called per packet. What a stranger can cause goes through a `struct log_limit`.
  *
@@ -17,12 +17,13 @@ enum log_level { LOG_DISABLE, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRAC
 enum log_format { LOG_TEXT, LOG_JSON };
 
 enum log_scope {
-	LOG_SERVER, /* "uturn": start, stop, drain */
-	LOG_CONFIG, /* "config" */
-	LOG_TURN,   /* "turn" */
-	LOG_AUTH,   /* "auth" */
-	LOG_IO,     /* "io" */
-	LOG_OPS,    /* "ops": HTTP endpoints */
+	LOG_SERVER,  /* "uturn": start, stop, drain */
+	LOG_CONFIG,  /* "config" */
+	LOG_TURN,    /* "turn" */
+	LOG_AUTH,    /* "auth" */
+	LOG_IO,      /* "io" */
+	LOG_OPS,     /* "ops": HTTP endpoints */
+	LOG_TURNCAT, /* "turncat": the tunnel */
 	LOG_SCOPES
 };
 
@@ -33,6 +34,9 @@ enum log_scope {
  */
 bool log_spec_valid(const char *spec, const char **ret_bad);
 bool log_configure(const char *spec, enum log_format format, const char **ret_bad);
+
+/* From now on lines go to standard error: standard output is for what the program makes. Before other threads log. */
+void log_to_standard_error(void);
 
 bool log_enabled(enum log_scope scope, enum log_level level);
 

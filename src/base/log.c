@@ -26,6 +26,7 @@ static const char *const scope_names[LOG_SCOPES] = {
 	[LOG_AUTH] = "auth",
 	[LOG_IO] = "io",
 	[LOG_OPS] = "ops",
+	[LOG_TURNCAT] = "turncat",
 };
 
 static const char *const level_names[] = {
@@ -38,11 +39,12 @@ static const char *const level_names[] = {
 };
 
 /* Read by all threads, written by log_configure; each value stands alone, so relaxed access will do. */
-static uint8_t levels[LOG_SCOPES] = {LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO};
+static uint8_t levels[LOG_SCOPES] = {LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO};
 static uint8_t line_format = LOG_TEXT;
 static uint32_t lost_lines;
+static int output = STDOUT_FILENO;
 
-_Static_assert(LOG_SCOPES == 6, "every scope starts at INFO");
+_Static_assert(LOG_SCOPES == 7, "every scope starts at INFO");
 
 /* One "scope:LEVEL" of a specification, without the blanks around its parts. */
 struct spec_entry {
@@ -143,6 +145,11 @@ bool log_configure(const char *spec, enum log_format format, const char **ret_ba
 		__atomic_store_n(&levels[scope], wanted[scope], __ATOMIC_RELAXED);
 	__atomic_store_n(&line_format, (uint8_t)format, __ATOMIC_RELAXED);
 	return true;
+}
+
+void log_to_standard_error(void)
+{
+	output = STDERR_FILENO;
 }
 
 bool log_enabled(enum log_scope scope, enum log_level level)
@@ -269,10 +276,10 @@ static bool write_line(enum log_scope scope, enum log_level level, const char *m
 		append_json_line(&line, scope, level, message);
 	else
 		append_text_line(&line, scope, level, message);
-	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	struct pollfd out = {.fd = output, .events = POLLOUT};
 	if (poll(&out, 1, 0) != 1 || out.revents != POLLOUT)
 		return false;
-	return write(STDOUT_FILENO, line.text, line.size) == (ssize_t)line.size;
+	return write(output, line.text, line.size) == (ssize_t)line.size;
 }
 
 static void report_lost_lines(void)
