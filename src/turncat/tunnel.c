@@ -216,7 +216,7 @@ static void take_frame(void *context, struct bytes frame)
 			turn_client_receive(&t->client, frame, clock_mono_ns());
 		return;
 	}
-	/* Anything else is not from the peer: other channels, and indications, which the channel replaces (RFC 8656, section 12). */
+	/* Anything else is not from the peer: other channels, and indications, for which there is the channel. */
 	if (t->state == TUNNEL_READY && channel_data_read(frame, &channel, &payload) && channel == TURN_CLIENT_CHANNEL_MIN)
 		t->events->packet(t->owner, payload);
 }
