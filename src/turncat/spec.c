@@ -72,7 +72,7 @@ static bool parse_listen_address(const char *rest, struct addr *ret_addr)
 	struct spec_host host;
 	if (!spec_parse_host(rest, 0, &host) || host.port == 0)
 		return false;
-	if (host.name[0] == '\0' || strcmp(host.name, "*") == 0)
+	if (host.name[0] == '\0')
 		*ret_addr = addr_any(ADDR_IPV4, 0);
 	else if (strcasecmp(host.name, "localhost") == 0)
 		*ret_addr = addr_ipv4(127, 0, 0, 1, 0);
