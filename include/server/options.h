@@ -8,11 +8,13 @@
 
 #include "server/config.h"
 #include "server/config_origin.h"
+#include "server/options_publish.h"
 
 enum options_action {
 	OPTIONS_RUN,
 	OPTIONS_CHECK,   /* validate the configuration, print a line, leave */
 	OPTIONS_DRY_RUN, /* as far as possible without opening a socket, print the plan, leave */
+	OPTIONS_PUBLISH, /* write the public address down in the cluster, leave */
 	OPTIONS_LEAVE,   /* --help, --version, a usage error: all is said, leave with `status` */
 };
 
@@ -37,6 +39,8 @@ struct options {
 	uint32_t shards_max; /* --udp-thread-num: no more than that; 0: no such bound */
 	uint32_t drain_timeout_s;
 	bool ready_forced; /* --force-ready-status */
+
+	struct options_publish publish;
 };
 
 /* Help and version go to `out`, one line about wrong usage to `err`. Reorders argv. Under the name `stunnerd` its default origin

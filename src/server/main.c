@@ -47,11 +47,23 @@ static struct config *load(const struct options *options, struct config_problems
 	return options_load(options, config_world_system(), problems);
 }
 
+static int publish(struct options *options)
+{
+	const struct config_world *world = config_world_system();
+	struct kube_api_params *api = &options->publish.params.api;
+	api->host = world->getenv(world->context, "KUBERNETES_SERVICE_HOST");
+	api->port = world->getenv(world->context, "KUBERNETES_SERVICE_PORT");
+	return publish_address(&options->publish.params, stdout, stderr);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = options_parse(argc, argv, config_world_system(), stdout, stderr);
 	if (options.action == OPTIONS_LEAVE)
 		return options.status;
+
+	if (options.action == OPTIONS_PUBLISH)
+		return publish(&options);
 
 	char place[CDS_TEXT_SIZE];
 	struct config_problems problems = {0};

@@ -322,6 +322,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 	case KEY_VERSION:
 		show_version(p);
 		return 0;
+	case ARGP_KEY_INIT:
+		state->child_inputs[1] = &p->options.publish;
+		return 0;
 	case ARGP_KEY_ARG:
 		set_uri(p, value);
 		return 0;
@@ -333,7 +336,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {{&options_compat, 0, NULL, 0}, {NULL, 0, NULL, 0}};
+static const struct argp_child children[] = {
+	{&options_compat, 0, NULL, 0}, {&options_publish_argp, 0, "In a Kubernetes cluster:", 5}, {NULL, 0, NULL, 0}};
+
 static const struct argp argp = {
 	argp_options, parse_option, "[turn://USER:PASSWORD@ADDRESS:PORT?transport=udp]", documentation, children, NULL, NULL};
 
@@ -415,7 +420,11 @@ struct options options_parse(int argc, char **argv, const struct config_world *w
 	error_t error = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &p);
 	if (error)
 		usage_error(&p, "arguments", strerror(error));
-	if (p.options.action != OPTIONS_LEAVE)
+	if (p.options.publish.wrong)
+		usage_error(&p, p.options.publish.subject, p.options.publish.wrong);
+	if (p.options.publish.asked)
+		set_action(&p, OPTIONS_PUBLISH);
+	else if (p.options.action != OPTIONS_LEAVE)
 		find_origin(&p, argc > 0 ? argv[0] : "", world);
 	if (p.verbose && p.options.loglevel == NULL)
 		p.options.loglevel = "all:DEBUG";

@@ -66,6 +66,54 @@ Test(options, read_everything_there_is)
 	cr_assert_eq(parse("--dry-run").action, OPTIONS_DRY_RUN);
 }
 
+Test(options, publish_the_address_of_a_service)
+{
+	const struct publish_params *p;
+	struct options o = parse("--publish-address ns/stunner");
+	p = &o.publish.params;
+	cr_assert_eq(o.action, OPTIONS_PUBLISH, "%s", err_text);
+	cr_assert_str_eq(p->service.namespace, "ns");
+	cr_assert_str_eq(p->service.name, "stunner");
+	cr_assert_str_eq(p->configmap.namespace, "");
+	cr_assert_str_eq(p->configmap.name, "stunner-config");
+	cr_assert_str_eq(p->api.folder, "/var/run/secrets/kubernetes.io/serviceaccount");
+	cr_assert_eq(p->wait_s, 20);
+	cr_assert_eq(p->timeout_s, 300);
+	o = parse(
+		"--publish-address stunner --publish-configmap a/b --publish-wait 1 --publish-timeout=2 --publish-credentials /c");
+	cr_assert_str_eq(p->service.namespace, "");
+	cr_assert_str_eq(p->configmap.namespace, "a");
+	cr_assert_str_eq(p->configmap.name, "b");
+	cr_assert_str_eq(p->api.folder, "/c");
+	cr_assert_eq(p->wait_s, 1);
+	cr_assert_eq(p->timeout_s, 2);
+	cr_assert_eq(parse("--publish-address stunner --version").action, OPTIONS_LEAVE);
+	cr_assert_not(parse("").publish.asked);
+}
+
+Test(options, refuse_wrong_use_of_publishing)
+{
+	static const struct {
+		const char *line, *text;
+	} bad[] = {
+		{"--publish-address /x",
+			"uturn: /x: not the name of an object: use NAMESPACE/NAME, or NAME in the pod's own namespace"},
+		{"--publish-address x/", "uturn: x/: not the name"},
+		{"--publish-address a/../b", "uturn: a/../b: not the name"},
+		{"--publish-address x --publish-configmap X", "uturn: X: not the name"},
+		{"--publish-address x --publish-wait -1", "uturn: -1: not a time: use 0 to 86400 seconds"},
+		{"--publish-address x --publish-timeout 86401", "uturn: 86401: not a time"},
+		{"--publish-wait 1", "uturn: publish-wait: goes with --publish-address only (see uturn --help)"},
+		{"--publish-address", "uturn: --publish-address: unknown option, or its value is missing"},
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct options o = parse(bad[i].line);
+		cr_expect_eq(o.action, OPTIONS_LEAVE, "%s", bad[i].line);
+		cr_expect_eq(o.status, 2, "%s", bad[i].line);
+		cr_expect_eq(strncmp(err_text, bad[i].text, strlen(bad[i].text)), 0, "%s: %s", bad[i].line, err_text);
+	}
+}
+
 Test(options, help_and_version_leave_with_status_0)
 {
 	struct options o = parse("--help");
