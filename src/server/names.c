@@ -14,6 +14,8 @@ enum {
 	TICK_S = 1,
 	/* Names change together, as when a Deployment's pods are replaced: one configuration for all of them. */
 	SETTLE_MS = 50,
+	/* … and no more than one in this time, however many names there are that change all the time. */
+	APPLY_INTERVAL_MS = 1000,
 };
 
 struct names {
@@ -21,6 +23,7 @@ struct names {
 	struct resolver *resolver;
 	struct event *tick, *settled;
 	bool unapplied; /* the shards do not have the addresses as they are now */
+	uint64_t next_apply_ns;
 };
 
 /* Leaves out what a name may not stand for; how many those were. */
@@ -49,6 +52,25 @@ static void log_news(const struct name_news *news, const char *error)
 		log_debug(LOG_CONFIG, "cluster %s: %s has %zu address%s now", cluster, name, count, count == 1 ? "" : "es");
 }
 
+static void apply(struct names *names)
+{
+	if (!names->unapplied)
+		return;
+	names->unapplied = !server_clusters_changed(names->server);
+	names->next_apply_ns = clock_mono_ns() + APPLY_INTERVAL_MS * NS_PER_MS;
+}
+
+static void apply_soon(struct names *names)
+{
+	uint64_t now_ns = clock_mono_ns(), soon_ns = now_ns + SETTLE_MS * NS_PER_MS;
+	uint64_t at_ns = soon_ns > names->next_apply_ns ? soon_ns : names->next_apply_ns;
+	uint64_t wait_us = clock_wait_ns(at_ns, now_ns) / 1000;
+	names->unapplied = true;
+	if (!event_pending(names->settled, EV_TIMEOUT, NULL))
+		event_add(names->settled,
+			&(struct timeval){.tv_sec = (time_t)(wait_us / 1000000), .tv_usec = (suseconds_t)(wait_us % 1000000)});
+}
+
 static void on_answer(void *context, uint64_t id, struct name_answer answers[RELAY_FAMILIES], const char *error)
 {
 	struct names *names = context;
@@ -60,18 +82,10 @@ static void on_answer(void *context, uint64_t id, struct name_answer answers[REL
 		log_news(&news, left_out > 0 ? "has only addresses that no name may stand for (loopback, link-local, metadata)"
 				: error      ? error
 					     : "not enough memory");
-	if (news.changed) {
-		names->unapplied = true;
-		event_add(names->settled, &(struct timeval){.tv_usec = SETTLE_MS * 1000});
-	}
+	if (news.changed)
+		apply_soon(names);
 	/* There is room for another question. */
 	event_active(names->tick, EV_TIMEOUT, 0);
-}
-
-static void apply(struct names *names)
-{
-	if (names->unapplied)
-		names->unapplied = !server_clusters_changed(names->server);
 }
 
 static void on_settled(evutil_socket_t fd, short what, void *context)

@@ -64,10 +64,10 @@ class Scene:
 
     def admits(self, client, *peers):
         """Soon: what is known reaches the shards a moment later."""
-        eventually(lambda: client.ask(stun.CREATE_PERMISSION, permissions(peers)).error is None, f"{peers} are admitted", 1)
+        eventually(lambda: client.ask(stun.CREATE_PERMISSION, permissions(peers)).error is None, f"{peers} are admitted", 3)
 
     def refuses(self, client, peer):
-        eventually(lambda: client.ask(stun.CREATE_PERMISSION, permissions([peer])).error == 403, f"{peer} is refused", 1)
+        eventually(lambda: client.ask(stun.CREATE_PERMISSION, permissions([peer])).error == 403, f"{peer} is refused", 3)
 
     def cluster(self):
         (cluster,) = self.relay.status()["clusters"]

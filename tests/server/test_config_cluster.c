@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "config_rig.h"
+#include "server/config_print.h"
 
 TestSuite(config_cluster);
 
@@ -77,6 +78,21 @@ Test(config_cluster, of_names_may_have_addresses_too)
 	cr_assert_str_eq(cluster->domains[1].name, "y.test");
 	cr_assert_eq(cluster->domains[1].port_max, 2);
 	config_free(c);
+}
+
+Test(config_cluster, of_names_are_in_the_plan)
+{
+	static char text[8192];
+	struct config_rig rig;
+	config_rig_init(&rig, NULL);
+	FILE *out = fmemopen(text, sizeof text, "w");
+	struct config *c = config_rig_load(&rig,
+		NATIVE "{\"name\":\"a\",\"type\":\"STRICT_DNS\",\"endpoints\":[\"10.0.0.1\",\"x.test\",\"y.test:<1-2>\"]}" END,
+		NULL);
+	config_print_plan(c, out);
+	fclose(out);
+	config_free(c);
+	cr_expect(strstr(text, "\ncluster \"a\": 10.0.0.1/32, x.test, y.test:<1-2> (looked up every 5 s)\n"), "%s", text);
 }
 
 /* "clusters":[ … ] of `clusters` clusters with `names` names each. */

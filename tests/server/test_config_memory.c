@@ -114,6 +114,32 @@ Test(config_memory, building_the_cores_part_fails_as_a_whole)
 	config_free(config);
 }
 
+Test(config_memory, names_stay_as_they_were_when_others_do_not_fit)
+{
+	static struct config_problems problems;
+	config_rig_init(&rig, NULL);
+	struct config *config = load(&problems);
+	struct cluster_names *names = cluster_names_create();
+	cr_assert(cluster_names_set(names, config));
+	struct addr address[2] = {addr_ipv4(10, 0, 0, 1, 0), addr_ipv4(10, 0, 0, 2, 0)};
+	struct name_answer answers[RELAY_FAMILIES] = {[RELAY_IPV4] = {NAME_HAS_ADDRESSES, address, 1}};
+	uint64_t id = cluster_names_due(names, 0)->id;
+	cr_assert(cluster_names_answer(names, id, answers, (struct moment){0}).changed);
+	for (long n = 0; n < 2; n++) {
+		left = n;
+		cr_expect_not(cluster_names_set(names, config));
+		answers[RELAY_IPV4].count = 2;
+		struct name_news news = cluster_names_answer(names, id, answers, (struct moment){0});
+		left = -1;
+		cr_expect(!news.changed && news.name->state == NAME_FAILING);
+		cr_expect_eq(named_cluster_addresses(news.cluster), 1);
+	}
+	cr_expect(cluster_names_set(names, config));
+	cr_expect_eq(named_cluster_addresses(cluster_names_find(names, "d")), 1);
+	cluster_names_free(names);
+	config_free(config);
+}
+
 Test(config_memory, building_the_shards_part_fails_as_a_whole)
 {
 	static struct config_problems problems;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "fake_shards.h"
+#include "server/server_metrics.h"
 
 static struct server_view *view;
 static struct http_reply reply;
@@ -113,6 +114,50 @@ static json_t *ask_json(http_handler *handler)
 	json_t *status = json_loads(ask(handler), 0, &error);
 	cr_assert(status, "%s: %s", error.text, (const char *)evbuffer_pullup(reply.body, -1));
 	return status;
+}
+
+/* Two names of the cluster "pods"; the first has two addresses now, the second none. */
+static struct cluster_names *name_pods(void)
+{
+	static struct config_domain domains[] = {{"media.test", 10000, 20000}, {"other.test", 1, 65535}};
+	static struct addr ipv4[1];
+	ipv4[0] = addr_ipv4(10, 0, 0, 7, 0);
+	struct cluster_names *names = cluster_names_create();
+	fake_config.clusters[0].type = CLUSTER_STRICT_DNS;
+	fake_config.clusters[0].endpoint_count = 0;
+	fake_config.clusters[0].domains = domains;
+	fake_config.clusters[0].domain_count = 2;
+	cr_assert(cluster_names_set(names, &fake_config));
+	struct addr ipv6[1];
+	addr_parse_ip("fd00::7", &ipv6[0]);
+	struct name_answer answers[RELAY_FAMILIES] = {
+		[RELAY_IPV4] = {NAME_HAS_ADDRESSES, ipv4, 1}, [RELAY_IPV6] = {NAME_HAS_ADDRESSES, ipv6, 1}};
+	const struct moment now = {.mono_ns = 1, .wall_s = 1700000000};
+	cluster_names_answer(names, cluster_names_due(names, 0)->id, answers, now);
+	struct name_answer none[RELAY_FAMILIES] = {{.result = NAME_FAILED}, {.result = NAME_HAS_NONE}};
+	cluster_names_answer(names, cluster_names_due(names, 0)->id, none, now);
+	view->cluster_names = names;
+	return names;
+}
+
+Test(server_status, shows_what_domain_names_stand_for)
+{
+	struct cluster_names *names = name_pods();
+	cr_expect(strstr(ask(server_status_serve), "\"clusters\":[{\"name\":\"pods\",\"type\":\"STRICT_DNS\",\"protocol\":\"UDP\","
+						   "\"endpoints\":[\"media.test:<10000-20000>\",\"other.test\"],\"resolved\":{"
+						   "\"addresses\":[\"10.0.0.7\",\"fd00::7\"],"
+						   "\"last_success\":1700000000,\"successes\":1,\"failures\":1},\"stats\":"));
+	struct evbuffer *out = evbuffer_new();
+	cr_assert(server_metrics_write(view, out));
+	evbuffer_add(out, "", 1);
+	const char *metrics = (const char *)evbuffer_pullup(out, -1);
+	cr_expect(strstr(metrics, "\nuturn_cluster_addresses{name=\"pods\"} 2\n"));
+	cr_expect(strstr(metrics, "\nuturn_cluster_lookups_total{name=\"pods\",result=\"success\"} 1\n"));
+	cr_expect(strstr(metrics, "\nuturn_cluster_lookups_total{name=\"pods\",result=\"failure\"} 1\n"));
+	cr_expect(strstr(metrics, "\nuturn_cluster_last_lookup_timestamp_seconds{name=\"pods\"} 1700000000\n"));
+	cr_expect_null(strstr(metrics, "uturn_cluster_addresses{name=\"a"));
+	evbuffer_free(out);
+	cluster_names_free(names);
 }
 
 Test(server_status, tells_uturns_own_state)
