@@ -17,10 +17,10 @@
 
 /* Where configurations come from. */
 struct source_view {
-	const char *place;            /* "http://10.0.0.1:13478", a file's name, …; NULL: not told */
-	const char *id;               /* whose configuration; NULL: no config discovery service */
-	bool connected;               /* to a config discovery service */
-	char problem[CDS_ERROR_SIZE]; /* why not; "": nothing is known to be wrong */
+	char place[CONFIG_HOST_SIZE + 64]; /* a file's name (its beginning), "http://10.0.0.1:13478", "URI", "embedded default" */
+	const char *id;                    /* whose configuration a service is followed for; NULL: none is followed */
+	bool connected;                    /* to the service */
+	char problem[CDS_ERROR_SIZE];      /* why not; "": nothing is known to be wrong */
 	uint64_t connects, messages, refused;
 };
 

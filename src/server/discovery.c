@@ -1,6 +1,7 @@
 #include "discovery.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,6 +103,18 @@ static void on_news(evutil_socket_t fd, short what, void *context)
 	if (!discovery->server->view.draining)
 		take_up(discovery, news.text, news.size);
 	drop_text(news.text, news.size);
+}
+
+void discovery_describe(const struct options *options, struct source_view *ret_view)
+{
+	char place[CDS_TEXT_SIZE];
+	const char *text = options->uri != NULL ? "URI" : "embedded default";
+	if (options->file != NULL)
+		text = options->file;
+	if (options->discovers)
+		text = config_origin_text(&options->cds, place);
+	*ret_view = (struct source_view){.id = options->discovers && options->awaits ? options->cds.id : NULL};
+	snprintf(ret_view->place, sizeof ret_view->place, "%s", text);
 }
 
 struct discovery *discovery_start(struct server *server)

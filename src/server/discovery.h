@@ -9,6 +9,10 @@
 /* Once, as the loaders of server/config. */
 struct config *discovery_load(const struct options *options, const struct config_world *world, struct config_problems *problems);
 
+struct source_view;
+/* What is known of the source before anything has come. */
+void discovery_describe(const struct options *options, struct source_view *ret_view);
+
 struct server;
 struct discovery;
 /* Follows the service that the options name, from the server's event loop. NULL after a log line. */

@@ -180,6 +180,7 @@ static void fill_view(struct server *server)
 		.last_reload_ok = true,
 		.last_reload_wall_s = clock_now().wall_s,
 	};
+	discovery_describe(server->options, &server->view.source);
 }
 
 /* What runs before there is any configuration: nothing, on the threads that `first` asks for. */

@@ -253,6 +253,20 @@ static void write_turn_time(const struct server_view *view, struct prometheus *p
 				});
 }
 
+static void write_source(const struct source_view *source, struct prometheus *p)
+{
+	if (source->id == NULL)
+		return;
+	prometheus_single(p, "uturn_config_source_connected", PROMETHEUS_GAUGE,
+		"1 while the config discovery service is connected that configurations come from.", source->connected);
+	prometheus_single(p, "uturn_config_source_connects_total", PROMETHEUS_COUNTER,
+		"Connections made to the config discovery service.", source->connects);
+	prometheus_single(p, "uturn_config_source_messages_total", PROMETHEUS_COUNTER,
+		"Configurations that the config discovery service has sent.", source->messages);
+	prometheus_single(p, "uturn_config_source_refused_total", PROMETHEUS_COUNTER,
+		"Configurations of the config discovery service that could not be used.", source->refused);
+}
+
 static void write_server(const struct server_view *view, struct prometheus *p)
 {
 	prometheus_family(p, "uturn_build_info", PROMETHEUS_GAUGE, "1, with the version as a label.");
@@ -274,6 +288,7 @@ static void write_server(const struct server_view *view, struct prometheus *p)
 		"0 when the last reload was refused and the configuration before it still runs.", view->last_reload_ok);
 	prometheus_single(p, "uturn_config_last_reload_timestamp_seconds", PROMETHEUS_GAUGE,
 		"When the configuration was last loaded with success, in seconds since 1970.", view->last_reload_wall_s);
+	write_source(&view->source, p);
 }
 
 static void write_process(const struct server_view *view, struct prometheus *p)

@@ -326,6 +326,20 @@ static void write_lockdown(struct json_writer *j, const struct lockdown *lockdow
 	json_write_end(j, '}');
 }
 
+static void write_source(struct json_writer *j, const struct source_view *source)
+{
+	json_write_begin(j, "source", '{');
+	json_write_text(j, "place", source->place);
+	if (source->id != NULL) {
+		json_write_text(j, "id", source->id);
+		json_write_bool(j, "connected", source->connected);
+		json_write_text(j, "problem", source->problem);
+		json_write_number(j, "messages", source->messages);
+		json_write_number(j, "refused", source->refused);
+	}
+	json_write_end(j, '}');
+}
+
 static void write_uturn(struct json_writer *j, const struct server_view *view, bool truncated)
 {
 	json_write_begin(j, "uturn", '{');
@@ -339,6 +353,7 @@ static void write_uturn(struct json_writer *j, const struct server_view *view, b
 	json_write_bool(j, "draining", view->draining);
 	json_write_number(j, "uptime_s", (clock_mono_ns() - view->started.mono_ns) / NS_PER_S / UTURN_CLOCK_RATE);
 	json_write_bool(j, "last_reload_ok", view->last_reload_ok);
+	write_source(j, &view->source);
 	write_retiring(j, view);
 	json_write_bool(j, "truncated", truncated);
 	json_write_end(j, '}');

@@ -246,6 +246,16 @@ Test(server_metrics, writes_each_family_and_each_series_once)
 	free(text);
 }
 
+Test(server_metrics, show_the_service_that_configurations_come_from)
+{
+	cr_expect_null(strstr(written(), "uturn_config_source_"));
+	view->source = (struct source_view){.id = "ns/gw", .connected = true, .connects = 3, .messages = 7, .refused = 2};
+	expect_line("uturn_config_source_connected 1");
+	expect_line("uturn_config_source_connects_total 3");
+	expect_line("uturn_config_source_messages_total 7");
+	expect_line("uturn_config_source_refused_total 2");
+}
+
 static char *read_docs(void)
 {
 	FILE *file = fopen(METRICS_DOCS, "r");
@@ -259,6 +269,7 @@ static char *read_docs(void)
 Test(server_metrics, are_all_in_the_documentation_and_no_others)
 {
 	char *docs = read_docs();
+	view->source.id = "ns/gw";
 	char *text = strdup(written());
 	unsigned families = 0, documented = 0;
 	for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {

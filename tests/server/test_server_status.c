@@ -265,3 +265,23 @@ Test(server_status, is_bounded_whatever_is_configured)
 	free(fake_config.clusters);
 	free(endpoints);
 }
+
+Test(server_status, tells_where_configurations_come_from)
+{
+	strcpy(view->source.place, "/etc/uturn.yaml");
+	json_t *status = ask_json(server_status_serve);
+	json_t *source = json_object_get(json_object_get(status, "uturn"), "source");
+	cr_expect_str_eq(json_string_value(json_object_get(source, "place")), "/etc/uturn.yaml");
+	cr_expect_null(json_object_get(source, "connected"));
+	json_decref(status);
+	view->source = (struct source_view){
+		.place = "http://10.0.0.1:13478", .id = "ns/gw", .problem = "it is away", .messages = 7, .refused = 2};
+	status = ask_json(server_status_serve);
+	source = json_object_get(json_object_get(status, "uturn"), "source");
+	cr_expect_str_eq(json_string_value(json_object_get(source, "id")), "ns/gw");
+	cr_expect(json_is_false(json_object_get(source, "connected")));
+	cr_expect_str_eq(json_string_value(json_object_get(source, "problem")), "it is away");
+	cr_expect_eq(json_integer_value(json_object_get(source, "messages")), 7);
+	cr_expect_eq(json_integer_value(json_object_get(source, "refused")), 2);
+	json_decref(status);
+}
