@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -102,30 +103,39 @@ static void watch_arrived(void *context, char *text, size_t size)
 	raise_event(watch->has_news);
 }
 
-/* The first failure after a success is a warning, and then one a minute. */
-static void log_failure(const struct cds_watch *watch, unsigned tries, const char *why)
+/* What was said last, and how many failures have been like it since. */
+struct told {
+	char why[CDS_ERROR_SIZE];
+	unsigned repeated;
+};
+
+/* A failure that is not like the one before is a warning, and then one a minute. */
+static void log_failure(const struct cds_watch *watch, const char *why, struct told *told)
 {
-	if (tries % REMINDER_TRIES == 1)
-		log_warn(LOG_CONFIG, "%s: config discovery service: %s; tried again every second", watch->place, why);
-	else
+	bool again = strcmp(told->why, why) == 0 && ++told->repeated % REMINDER_TRIES != 0;
+	if (again) {
 		log_debug(LOG_CONFIG, "%s: config discovery service: %s", watch->place, why);
+		return;
+	}
+	log_warn(LOG_CONFIG, "%s: config discovery service: %s; tried again every second", watch->place, why);
+	snprintf(told->why, sizeof told->why, "%s", why);
+	told->repeated = 0;
 }
 
 static void *watch_main(void *context)
 {
 	struct cds_watch *watch = context;
-	unsigned tries = 0;
+	struct told told = {0};
 	pthread_setname_np(pthread_self(), "discovery");
 	do {
 		char why[CDS_ERROR_SIZE];
 		cds_client_run(watch->client, true, why);
 		pthread_mutex_lock(&watch->lock);
-		tries = watch->news.connected ? 1 : tries + 1;
 		watch->news.connected = false;
 		memcpy(watch->news.problem, why, sizeof why);
 		pthread_mutex_unlock(&watch->lock);
 		if (!await_event(watch->stopping, 0))
-			log_failure(watch, tries, why);
+			log_failure(watch, why, &told);
 		raise_event(watch->has_news);
 	} while (!await_event(watch->stopping, RETRY_MS));
 	raise_event(watch->stopped);

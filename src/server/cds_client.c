@@ -33,7 +33,7 @@ struct cds_client {
 	atomic_bool interrupted;
 
 	/* Of the present connection. */
-	struct lws *socket;
+	uintptr_t number; /* it carries it, so that what comes late of one before is known */
 	bool watch, open, ended;
 	lws_usec_t deadline_us; /* it ends, unless a sign of life comes before */
 	lws_usec_t ping_due_us;
@@ -42,6 +42,19 @@ struct cds_client {
 	size_t size, room;
 	char why[CDS_ERROR_SIZE]; /* "": nothing has gone wrong yet */
 };
+
+/* What libwebsockets has said of the present connection: of certificates it says why only there. */
+static _Thread_local char complaint[CDS_ERROR_SIZE];
+
+static void on_log(int level, const char *line)
+{
+	static const char technical[] = " (preverify_ok";
+	const char *end = strstr(line, technical);
+	size_t length = end != NULL ? (size_t)(end - line) : strcspn(line, "\n");
+	if (level == LLL_ERR)
+		snprintf(complaint, sizeof complaint, "%.*s", (int)length, line);
+	log_debug(LOG_CONFIG, "libwebsockets: %.*s", (int)strcspn(line, "\n"), line);
+}
 
 static void forget_text(struct cds_client *client)
 {
@@ -207,7 +220,7 @@ static int on_end(struct cds_client *client, const char *why)
 static int on_event(struct lws *socket, enum lws_callback_reasons reason, void *user, void *in, size_t size)
 {
 	struct cds_client *client = lws_context_user(lws_get_context(socket));
-	if (client == NULL || client->socket != socket)
+	if (client == NULL || client->ended || lws_get_opaque_user_data(socket) != (void *)client->number)
 		return lws_callback_http_dummy(socket, reason, user, in, size);
 	switch (reason) {
 	case LWS_CALLBACK_TIMER:
@@ -231,7 +244,7 @@ static int on_event(struct lws *socket, enum lws_callback_reasons reason, void *
 		hand_over(client);
 		return on_end(client, "it sent nothing");
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-		return on_end(client, in != NULL ? in : "it cannot be reached");
+		return on_end(client, complaint[0] != '\0' ? complaint : in != NULL ? in : "it cannot be reached");
 	case LWS_CALLBACK_CLIENT_CLOSED:
 	case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
 		return on_end(client, "it closed the connection");
@@ -246,13 +259,6 @@ static const struct lws_protocols protocols[] = {
 	{.name = protocol_name, .callback = on_event},
 	{.name = NULL},
 };
-
-/* Libwebsockets' own lines: what matters of them is in ours. */
-static void on_log(int level, const char *line)
-{
-	(void)level;
-	log_debug(LOG_CONFIG, "libwebsockets: %.*s", (int)strcspn(line, "\n"), line);
-}
 
 struct cds_client *cds_client_create(const struct cds_source *source, const struct cds_listener *listener)
 {
@@ -274,7 +280,7 @@ struct cds_client *cds_client_create(const struct cds_source *source, const stru
 		/* Its tables would have a place for each descriptor that the process may open. */
 		.fd_limit_per_thread = HANDLES_MAX,
 		/* A service inside the cluster is not behind a proxy, whatever http_proxy says. */
-		.http_proxy_address = "",
+		.http_proxy_address = ":0",
 	};
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
 	client->context = lws_create_context(&info);
@@ -288,7 +294,7 @@ void cds_client_free(struct cds_client *client)
 {
 	if (client == NULL)
 		return;
-	client->socket = NULL;
+	client->ended = true;
 	lws_context_destroy(client->context);
 	forget_text(client);
 	free(client);
@@ -309,23 +315,23 @@ static void connect_to(struct cds_client *client)
 		.method = client->watch ? NULL : "GET",
 		.alpn = "http/1.1",
 		.local_protocol_name = protocol_name,
-		.pwsi = &client->socket,
+		.opaque_user_data = (void *)client->number,
 	};
 	client->deadline_us = lws_now_usecs() + ANSWER_S * US_PER_S;
 	struct lws *socket = lws_client_connect_via_info(&info);
-	if (socket == NULL)
-		on_end(client, "it cannot be reached");
-	else
+	if (socket != NULL)
 		set_timer(client, socket);
+	else if (!client->ended)
+		on_end(client, "it cannot be reached");
 }
 
 void cds_client_run(struct cds_client *client, bool watch, char ret_why[static CDS_ERROR_SIZE])
 {
 	client->watch = watch;
 	client->open = client->ended = false;
-	client->socket = NULL;
+	client->number++;
 	client->write_since_us = 0;
-	client->why[0] = '\0';
+	client->why[0] = complaint[0] = '\0';
 	forget_text(client);
 	if (!atomic_load(&client->interrupted))
 		connect_to(client);

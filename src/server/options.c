@@ -350,6 +350,8 @@ static void identify(struct parse *p, const struct config_world *world)
 	const char *node = config_env_get(world, "STUNNER_NODENAME");
 	char host[HOST_NAME_SIZE] = "";
 	cds->ca_file = p->ca_file;
+	if (p->ca_file != NULL && access(p->ca_file, R_OK) != 0)
+		usage_error(p, p->ca_file, "cannot be read: name a file of PEM with the certificates to trust");
 	if (node != NULL)
 		snprintf(cds->node, sizeof cds->node, "%s", node);
 	gethostname(host, sizeof host - 1);

@@ -147,6 +147,8 @@ Test(options, say_in_one_line_what_is_wrong_and_leave_with_status_2)
 			"uturn: -c k8s: --cds-server-address, --cds-server-namespace or --cds-server-port: is not "
 			"a port: use 1 to 65535 (see uturn --help)\n"},
 		{"-i gateway", "uturn: gateway: not an identity: use namespace/name, those of the Gateway (see uturn --help)\n"},
+		{"-c :1 --certificate-authority /nonexistent", "uturn: /nonexistent: cannot be read: name a file of PEM with the "
+							       "certificates to trust (see uturn --help)\n"},
 		{"-u many", "uturn: many: not a number of threads: use 0 to 65535 (see uturn --help)\n"},
 		{"--watch=perhaps", "uturn: perhaps: neither true nor false (see uturn --help)\n"},
 		{"--lockdown some", "uturn: some: no such mode: use on, strict, off, log or kill (see uturn --help)\n"},
@@ -268,10 +270,10 @@ Test(options, kubectls_options_are_accepted)
 	struct options o =
 		parse("--kubeconfig k --context c -n ns -s http://x --token t --as a --as-group g --as-uid u --cluster c "
 		      "--user u --cache-dir d --client-certificate f --client-key f --tls-server-name n --request-timeout 1 "
-		      "--insecure-skip-tls-verify --disable-compression=true --certificate-authority ca.pem -c :1 "
+		      "--insecure-skip-tls-verify --disable-compression=true --certificate-authority /dev/null -c :1 "
 		      "--force-ready-status");
 	cr_assert_eq(o.action, OPTIONS_RUN, "%s", err_text);
-	cr_assert_str_eq(o.cds.ca_file, "ca.pem");
+	cr_assert_str_eq(o.cds.ca_file, "/dev/null");
 	cr_assert(o.ready_forced);
 }
 
