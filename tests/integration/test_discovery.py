@@ -19,6 +19,8 @@ ENVIRONMENT = {
     "STUNNER_NAME": "udp-gateway",
     "STUNNER_NODENAME": "node-1",
     "STUNNER_ADDR": "127.0.0.1",
+    # The service inside a cluster is not behind it.
+    "http_proxy": "http://127.0.0.1:9",
 }
 
 
