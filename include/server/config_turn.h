@@ -9,9 +9,9 @@
 #include "server/config.h"
 
 /*
- * With one reference; NULL: no memory. A listener of `config` is listener number `slot` of the result. Each policy refuses the server's own
- * listeners and HTTP ports on each of the machine's addresses (asked of `world` now) and on the advertised ones. Domain names stand
- * for the addresses that `names` has for them now; NULL: for none.
+ * With one reference; NULL: no memory. A listener of `config` is listener number `slot` of the result. Each policy refuses the
+ * server's own listeners and HTTP ports on each of the machine's addresses (asked of `world` now) and on the advertised ones.
+ * Domain names stand for the addresses that `names` has for them now; NULL: for none.
  */
 struct turn_config *config_turn_create(const struct config *config, struct cluster_registry *registry,
 	const struct cluster_names *names, const struct config_world *world);

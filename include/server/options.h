@@ -27,7 +27,8 @@ struct options {
 	const char *uri;  /* NULL: none */
 	bool discovers;   /* from `cds` */
 	struct cds_source cds;
-	bool awaits; /* -w with a file or a service: starts without a configuration, and takes up every one that comes: see server_run */
+	/* -w with a file or a service: starts without a configuration, and takes up every one that comes (server_run). */
+	bool awaits;
 
 	/* These win over the configuration. */
 	const char *loglevel; /* NULL: not given. -v is "all:DEBUG" */

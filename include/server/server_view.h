@@ -61,8 +61,9 @@ struct server_ops;
 /* Nothing is open yet. The view is borrowed. NULL: no memory. */
 struct server_ops *server_ops_create(struct event_base *base, struct server_view *view);
 /*
- * Opens what these settings' metrics_endpoint, healthcheck_endpoint and ice_endpoint ask for, and then closes what was open elsewhere;
- * an endpoint that stays where it is is not touched. False after a log line: all is as it was. Not from an HTTP handler.
+ * Opens what these settings' metrics_endpoint, healthcheck_endpoint and ice_endpoint ask for, and then closes what was open
+ * elsewhere; an endpoint that stays where it is is not touched. False after a log line: all is as it was. Not from an HTTP
+ * handler.
  */
 bool server_ops_move(struct server_ops *ops, const struct config_admin *admin);
 void server_ops_free(struct server_ops *ops); /* NULL is fine */

@@ -1,7 +1,7 @@
 /*
  * lockdown_files - no file is written, made or run any more. Where a reload may name other folders than the start did, all can be
- * read; where not (strict), those that a reload may need: by folder, because editors and volumes of Kubernetes replace files, and by
- * where links lead, because Landlock judges the file itself.
+ * read; where not (strict), those that a reload may need: by folder, because editors and volumes of Kubernetes replace files, and
+ * by where links lead, because Landlock judges the file itself.
  */
 #include <errno.h>
 #include <fcntl.h>

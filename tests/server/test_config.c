@@ -107,7 +107,8 @@ static const struct mistake mistakes[] = {
 		"t.json: admin.loglevel: \"all:LOUD\" is not scope:LEVEL: use a list like all:INFO,turn:DEBUG of DISABLE, ERROR, "
 		"WARN, INFO, DEBUG, TRACE"},
 	{",\"log_format\":\"xml\"", "", "", "t.json: admin.log_format: \"xml\" is not known: use one of text, json"},
-	{",\"lockdown\":\"some\"", "", "", "t.json: admin.lockdown: \"some\" is not known: use one of true, strict, false, log, kill"},
+	{",\"lockdown\":\"some\"", "", "",
+		"t.json: admin.lockdown: \"some\" is not known: use one of true, strict, false, log, kill"},
 	{",\"lockdown\":1", "", "", "t.json: admin.lockdown: a number is not a string: put it in quotes"},
 	{",\"engine\":\"kqueue\"", "", "", "t.json: admin.engine: \"kqueue\" is not known: use one of auto, io_uring, epoll"},
 	{",\"shards\":65", "", "", "t.json: admin.shards: 65 is out of range: use 0 to 64"},
