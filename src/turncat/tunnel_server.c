@@ -142,7 +142,7 @@ static void connect_to_server(struct tunnel *t)
 		return;
 	}
 	t->state = TUNNEL_CONNECTING;
-	t->deadline_ns = clock_mono_ns() + TUNNEL_PATIENCE_S * NS_PER_S;
+	t->deadline_ns = clock_mono_ns() + TUNNEL_CONNECT_S * NS_PER_S;
 	tunnel_advance(t);
 }
 
