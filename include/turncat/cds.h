@@ -9,11 +9,14 @@
 #include "turncat/cds_config.h"
 #include "turncat/lookup.h"
 
+struct evhttp_connection;
+
 struct cds {
 	struct resolver *resolver;
 	struct spec_host host;
 	struct spec_server wanted; /* its namespace is filled in */
 	struct lookup lookup;
+	struct evhttp_connection *connection; /* the last one; NULL: none */
 	void (*done)(void *owner, const struct cds_server *server, const char *why);
 	void *owner;
 };
@@ -27,6 +30,9 @@ struct cds_place {
 };
 bool cds_init(struct cds *c, struct resolver *resolver, const struct spec_server *wanted, const struct cds_place *place,
 	struct failure *failure);
+
+/* Nothing is called any more. */
+void cds_done(struct cds *c);
 
 /* One at a time. `done` is called once: with a server, or with why there is none. */
 void cds_ask(struct cds *c, void (*done)(void *owner, const struct cds_server *server, const char *why), void *owner);

@@ -78,24 +78,20 @@ static bool request(struct cds *c, const struct addr *addr)
 {
 	char ip[ADDR_TEXT_SIZE], host[SPEC_HOST_SIZE + 8], path[3 * SPEC_NAME_SIZE];
 	addr_format_ip(addr, ip);
-	struct evhttp_connection *connection = evhttp_connection_base_new(c->resolver->base, NULL, ip, addr->port);
-	struct evhttp_request *request = connection != NULL ? evhttp_request_new(on_answer, c) : NULL;
-	if (request == NULL) {
-		if (connection != NULL)
-			evhttp_connection_free(connection);
+	c->connection = evhttp_connection_base_new(c->resolver->base, NULL, ip, addr->port);
+	struct evhttp_request *request = c->connection != NULL ? evhttp_request_new(on_answer, c) : NULL;
+	if (request == NULL)
 		return false;
-	}
-	evhttp_connection_set_timeout(connection, TIMEOUT_S);
-	evhttp_connection_set_max_body_size(connection, BODY_MAX);
-	evhttp_connection_set_max_headers_size(connection, HEADERS_MAX);
-	evhttp_connection_free_on_completion(connection);
+	evhttp_connection_set_timeout(c->connection, TIMEOUT_S);
+	evhttp_connection_set_max_body_size(c->connection, BODY_MAX);
+	evhttp_connection_set_max_headers_size(c->connection, HEADERS_MAX);
 	bool ipv6 = strchr(c->host.name, ':') != NULL;
 	snprintf(host, sizeof host, ipv6 ? "[%s]:%u" : "%s:%u", c->host.name, c->host.port);
 	snprintf(path, sizeof path, "/api/v1/configs/%s/%s", c->wanted.namespace, c->wanted.gateway);
 	evhttp_add_header(evhttp_request_get_output_headers(request), "Host", host);
 	evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
 	/* From here on the request is the library's, also on failure; then it is not answered. */
-	return evhttp_make_request(connection, request, EVHTTP_REQ_GET, path) == 0;
+	return evhttp_make_request(c->connection, request, EVHTTP_REQ_GET, path) == 0;
 }
 
 static void on_addresses(void *owner, const struct addr *addrs, unsigned count, const char *why)
@@ -106,8 +102,23 @@ static void on_addresses(void *owner, const struct addr *addrs, unsigned count, 
 	failed(c, "cannot be asked for", why != NULL ? why : "no connection can be made");
 }
 
+static void disconnect(struct cds *c)
+{
+	if (c->connection != NULL)
+		evhttp_connection_free(c->connection);
+	c->connection = NULL;
+}
+
+void cds_done(struct cds *c)
+{
+	lookup_cancel(&c->lookup);
+	disconnect(c);
+}
+
 void cds_ask(struct cds *c, void (*done)(void *owner, const struct cds_server *server, const char *why), void *owner)
 {
+	/* Not earlier: from within its own answer a connection cannot be freed. */
+	disconnect(c);
 	c->done = done;
 	c->owner = owner;
 	lookup_start(&c->lookup, c->resolver, &c->host, on_addresses, c);

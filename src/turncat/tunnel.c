@@ -281,5 +281,6 @@ void tunnel_free(struct tunnel *t)
 	tunnel_disconnect(t);
 	queue_clear(&t->queue);
 	t->dead = true;
-	tunnel_set_timer(t, 0, 0);
+	tunnel_set_timer(t, UINT64_MAX, 0);
+	event_active(t->timer, EV_TIMEOUT, 0);
 }

@@ -26,6 +26,7 @@ bool upstream_init(struct upstream *u, const struct turncat_options *options, st
 void upstream_done(struct upstream *u)
 {
 	lookup_cancel(&u->lookup);
+	cds_done(&u->cds);
 	tls_context_free(u->tls);
 	bytes_wipe(u, sizeof *u);
 }
