@@ -2,9 +2,12 @@
 
 import glob
 import os
+import re
 import sys
 import time
 import traceback
+
+import yaml
 
 import chart
 import monitoring
@@ -14,7 +17,7 @@ import round_trip
 import seccomp
 from checks import findings
 from relay_check import relay_findings
-from tools import CHART, K8S, Failed, run
+from tools import CHART, K8S, ROOT, Failed, read, run
 from type_check import type_findings
 
 
@@ -54,6 +57,33 @@ def fail_with(found, count):
     return count
 
 
+def documents():
+    """The tables of k8s/README.md have every overlay and add-on; values that pages name are in the chart; they count alerts right."""
+    readme, page = read(K8S, "README.md"), read(ROOT, "docs/KUBERNETES.md")
+    overlays = set(os.listdir(os.path.join(K8S, "overlays")))
+    named = set(re.findall(r"^\| `([-a-z]+)` \|", readme, re.MULTILINE))
+    if overlays != named:
+        raise Failed(f"k8s/README.md: overlays {sorted(overlays ^ named)}")
+    folders = {name for name in os.listdir(K8S) if os.path.isdir(os.path.join(K8S, name))} - {"examples"}
+    if missing := folders - set(re.findall(r"^\| \[`([-a-z]+)`\]", readme, re.MULTILINE)):
+        raise Failed(f"k8s/README.md: no line for {sorted(missing)}")
+    values = yaml.safe_load(read(CHART, "values.yaml"))
+    paths = set(re.findall(r"`((?:%s)\.[\w.]+)[`:=]" % "|".join(values), page))
+    for path in sorted(paths):
+        if not has(values, path.split(".")):
+            raise Failed(f"docs/KUBERNETES.md: the chart has no value {path}")
+    alerts = sum(len(group["rules"]) for group in monitoring.rule_groups()["groups"])
+    if f"{alerts} alerts" not in page:
+        raise Failed(f"docs/KUBERNETES.md: there are {alerts} alerts")
+    return len(overlays) + len(folders) + len(paths)
+
+
+def has(values, path):
+    if not path:
+        return True
+    return isinstance(values, dict) and (values == {} or path[0] in values and has(values[path[0]], path[1:]))
+
+
 def steps():
     """(name, what it does, whether it takes the renderings)."""
     yield "yaml", yaml_lint, False
@@ -64,7 +94,9 @@ def steps():
     for check in chart.CHECKS:
         yield f"chart-{check.__name__}", check, False
     yield "seccomp", seccomp.check, False
+    yield "documents", documents, False
     yield "rules", monitoring.rules, False
+    yield "dashboard", monitoring.dashboard, False
     yield "queries", monitoring.queries, True
     yield "round-trip", round_trip.check, True
 

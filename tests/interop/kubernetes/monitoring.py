@@ -73,12 +73,51 @@ BROKEN = (
 )
 
 
+# Series of the same metric have the same labels, whether the value that is looked for has come or not.
+LENIENT = re.compile(r"\{.*\}")
+LABEL_USED = re.compile(r"\$labels\.(\w+)")
+AGGREGATED_AWAY = re.compile(r"without \(([^)]*)\)")
+
+
+def texts(query):
+    """Annotations may name only labels that the alert's series have, and those that a scrape adds."""
+    for group in rule_groups()["groups"]:
+        for rule in group["rules"]:
+            series = [one["metric"] for selector in selectors_of(rule["expr"]) for one in query(LENIENT.sub("", selector))["data"]["result"]]
+            gone = {label.strip() for labels in AGGREGATED_AWAY.findall(rule["expr"]) for label in labels.split(",")}
+            there = {label for labels in series for label in labels} - gone
+            for text in rule["annotations"].values():
+                for label in LABEL_USED.findall(text):
+                    if label not in there:
+                        yield f"alert {rule['alert']}: its text names the label {label}, which it does not have"
+
+
+def dashboard():
+    """What Grafana needs of a dashboard: its own identifiers, panels beside and not above each other, the data source by its variable."""
+    panels = json.loads(read(K8S, "monitoring/uturn-dashboard.json"))["panels"]
+    taken = {}
+    for panel in panels:
+        place = panel["gridPos"]
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                if x >= 24 or (x, y) in taken:
+                    raise Failed(f"panel {panel['title']} lies on {taken.get((x, y), 'the border')}")
+                taken[x, y] = panel["title"]
+        sources = [panel.get("datasource")] + [target["datasource"] for target in panel.get("targets", [])]
+        if panel["type"] != "row" and any(source != {"type": "prometheus", "uid": "${datasource}"} for source in sources):
+            raise Failed(f"panel {panel['title']}: it does not take the data source that was chosen")
+    if len({panel["id"] for panel in panels}) != len(panels):
+        raise Failed("two panels have the same id")
+    return len(panels)
+
+
 def queries(rendered):
     import scene  # Only this step needs namespaces, and root.
 
     with scene.Scene(rendered) as stage:
         found = [text for where, expression in expressions() for text in judge(where, expression, stage.query)]
         found += [f"nothing wrong was found in {one}" for one in BROKEN if not list(judge("broken", one, stage.query))]
+        found += list(texts(stage.query))
         firing = stage.unexpected_alerts()
     if found or firing:
         raise Failed("\n".join(found + firing))
