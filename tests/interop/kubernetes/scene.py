@@ -181,6 +181,9 @@ class Scene:
         try:
             return json.loads(get(url))
         except urllib.error.HTTPError as error:
+            # 503 is a Prometheus that starts; these two are about the expression, and say what is wrong.
+            if error.code not in (400, 422):
+                raise
             return json.loads(error.read())
 
     def unexpected_alerts(self):
