@@ -3,7 +3,9 @@
 import glob
 import os
 import re
+import shutil
 import sys
+import tempfile
 import time
 import traceback
 
@@ -15,9 +17,11 @@ import mutations
 import render
 import round_trip
 import seccomp
+import starts
 from checks import findings
 from relay_check import relay_findings
-from tools import CHART, K8S, ROOT, Failed, read, run
+from render import parse
+from tools import CHART, K8S, ROOT, Failed, read, run, tool
 from type_check import type_findings
 
 
@@ -75,7 +79,23 @@ def documents():
     alerts = sum(len(group["rules"]) for group in monitoring.rule_groups()["groups"])
     if f"{alerts} alerts" not in page:
         raise Failed(f"docs/KUBERNETES.md: there are {alerts} alerts")
-    return len(overlays) + len(folders) + len(paths)
+    own_overlay(page)
+    return len(overlays) + len(folders) + len(paths) + 1
+
+
+def own_overlay(page):
+    """The page's commands that need no cluster, by both generations: an overlay with a password of one's own."""
+    block = next(text for text in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "mkdir mine" in text)
+    script = "\n".join(line for line in block.split("\n") if "†" not in line)
+    with tempfile.TemporaryDirectory(prefix="uturn-overlay-") as dir:
+        shutil.copytree(K8S, os.path.join(dir, "k8s"))
+        old = parse(run("bash", "-ec", script, cwd=dir, env=os.environ | {"PATH": f"{tool('')}:{os.environ['PATH']}"}).stdout)
+        new = parse(run(tool("kustomize"), "build", os.path.join(dir, "mine")).stdout)
+    password = next(one for one in old if one["kind"] == "Secret")["stringData"]["STUNNER_PASSWORD"]
+    if sorted(old, key=render.identity) != sorted(new, key=render.identity) or len(password) != 24:
+        raise Failed("docs/KUBERNETES.md: the overlay of one's own is not rendered as it says")
+    if found := findings(old):
+        raise Failed(f"docs/KUBERNETES.md: {found}")
 
 
 def has(values, path):
@@ -90,6 +110,7 @@ def steps():
     yield "renderings", renderings, True
     yield "types", types, True
     yield "relay", relay, True
+    yield "starts", starts.check, True
     yield "broken", broken, True
     for check in chart.CHECKS:
         yield f"chart-{check.__name__}", check, False
