@@ -134,7 +134,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- $listeners = append $listeners $listener -}}
 {{- end -}}
 {{- $config := dict "version" "v1alpha1" "admin" $admin "auth" $auth "clusters" .Values.peers "listeners" $listeners -}}
-{{- toPrettyJson (mergeOverwrite $config (deepCopy .Values.config)) -}}
+{{- toPrettyJson (mergeOverwrite $config (deepCopy .Values.config)) | replace "\\u003c" "<" | replace "\\u003e" ">" -}}
 {{- end -}}
 
 {{/* What the relay reads at its start, and applications too. */}}
