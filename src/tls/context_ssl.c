@@ -47,7 +47,10 @@ static const struct tls_group *find_group(const struct tls_context *context, con
 	return NULL;
 }
 
-/* RFC 6066 Section 3: to go on for an unknown name is as good as to refuse, and TURN clients often know an address only. */
+/*
+ * RFC 6066 Section 3: to go on for an unknown name is as good as to refuse, and TURN clients often know an address only. That the name
+ * was heeded is not said over DTLS: to pion/dtls an empty server_name in a ServerHello is a mistake, and nobody asks for it.
+ */
 static int choose_identity(SSL *ssl, int *alert, void *argument)
 {
 	const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
@@ -55,7 +58,7 @@ static int choose_identity(SSL *ssl, int *alert, void *argument)
 	if (group == NULL)
 		return SSL_TLSEXT_ERR_NOACK;
 	if (SSL_set_SSL_CTX(ssl, group->ssl) != NULL)
-		return SSL_TLSEXT_ERR_OK;
+		return SSL_is_dtls(ssl) ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_OK;
 	*alert = SSL_AD_INTERNAL_ERROR;
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }

@@ -56,6 +56,29 @@ Test(session_dtls, agrees_with_every_cipher)
 	expect_done(&params, AEAD_CHACHA20_POLY1305);
 }
 
+static void note_server_name(SSL *ssl, int from_server, int type, const unsigned char *data, int size, void *seen)
+{
+	(void)ssl, (void)data, (void)size;
+	if (from_server && type == TLSEXT_TYPE_server_name)
+		*(bool *)seen = true;
+}
+
+Test(session_dtls, does_not_say_that_the_name_was_heeded)
+{
+	struct rig_cert named = rig_cert_make(&(struct rig_cert_params){.names = "DNS:turn.example"});
+	struct tls_context *with_name = rig_context(true, NULL, &named, 1);
+	struct rig *rig = rig_new(with_name, &(struct rig_client_params){.datagrams = true, .host = "turn.example"});
+	bool seen = false;
+	SSL_set_tlsext_debug_callback(rig->client, note_server_name);
+	SSL_set_tlsext_debug_arg(rig->client, &seen);
+	rig_run(rig);
+	cr_assert(rig_done(rig), "failure %s", tls_failure_name(rig->failure));
+	cr_expect_not(seen, "pion/dtls takes an empty server_name for a mistake");
+	rig_free(rig);
+	tls_context_unref(with_name);
+	rig_cert_free(&named);
+}
+
 Test(session_dtls, signs_with_an_rsa_key)
 {
 	teardown();
