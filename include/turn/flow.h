@@ -17,10 +17,18 @@ struct flow {
 };
 _Static_assert(sizeof(struct flow) == 48, "hashed and compared as memory: no padding");
 
-/* Messages are framed, so that ChannelData is padded (RFC 8656 Section 12.5). */
 static inline bool flow_is_stream(const struct flow *flow)
 {
 	return flow->transport == TRANSPORT_TCP || flow->transport == TRANSPORT_TLS;
+}
+
+/*
+ * ChannelData is padded: over streams it must be, elsewhere it may be (RFC 8656 Section 12.5). Clients that read DTLS as a stream wait
+ * for the padding: those with pion's STUNConn, STUNner's turncat among them.
+ */
+static inline bool flow_is_padded(const struct flow *flow)
+{
+	return flow->transport != TRANSPORT_UDP;
 }
 
 /* The client's address was proven before its first message: by TCP, or by a DTLS cookie. */

@@ -110,7 +110,7 @@ static inline enum verdict forward_to_client(struct turn *t, struct allocation *
 	unsigned indication = peer->family == ADDR_IPV6 ? INDICATION_HEADER_IPV6 : INDICATION_HEADER_IPV4;
 	unsigned header = bound ? CHANNEL_DATA_HEADER_SIZE : indication;
 	/* RFC 8656 Section 12.5; a DATA attribute is padded always. */
-	unsigned padding = bound && !flow_is_stream(&a->flow) ? 0 : -(unsigned)datagram.size & 3;
+	unsigned padding = bound && !flow_is_padded(&a->flow) ? 0 : -(unsigned)datagram.size & 3;
 	/* A stream carries whatever a peer can send. */
 	if (header + datagram.size + padding > DATAGRAM_SIZE_MAX && !flow_is_stream(&a->flow))
 		return DROP_TOO_LARGE;

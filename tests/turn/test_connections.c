@@ -14,9 +14,9 @@ static struct rig_client *connected_client(struct rig *rig, unsigned n, enum tra
 static const struct {
 	enum transport transport;
 	bool padded;
-} transports[] = {{TRANSPORT_UDP, false}, {TRANSPORT_TCP, true}, {TRANSPORT_TLS, true}, {TRANSPORT_DTLS, false}};
+} transports[] = {{TRANSPORT_UDP, false}, {TRANSPORT_TCP, true}, {TRANSPORT_TLS, true}, {TRANSPORT_DTLS, true}};
 
-Test(connections, channel_data_is_padded_on_streams_only)
+Test(connections, channel_data_is_padded_on_connections_only)
 {
 	for (size_t i = 0; i < sizeof transports / sizeof *transports; i++) {
 		struct rig *rig = rig_create();
