@@ -26,15 +26,15 @@ prefix=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}
 build_image=$prefix$BUILD_IMAGE_NAME:$BUILD_IMAGE_TAG
 target_image=$prefix$TARGET_IMAGE_NAME:$TARGET_IMAGE_TAG
 
-# Any of the two asks for the source; the other has its default then.
-build_args="--build-arg BASE_IMAGE=$BASE_IMAGE"
-if [ -n "$JANUS_REPO$JANUS_VERSION" ]; then
-	build_args="$build_args --build-arg JANUS_FROM=source"
-	[ -z "$JANUS_REPO" ] || build_args="$build_args --build-arg JANUS_REPO=$JANUS_REPO"
-	[ -z "$JANUS_VERSION" ] || build_args="$build_args --build-arg JANUS_VERSION=$JANUS_VERSION"
-fi
-target_args="--build-arg BUILD_IMAGE=$build_image"
-[ "$BUILD_WITH_HOST_CONFIG_DIR" = false ] || target_args="$target_args --build-arg CONFIG_FROM=context"
+# Every argument that a FROM of the Containerfile needs is given: older podman looks for stages by what is given, not by defaults.
+from=debian
+[ -z "$JANUS_REPO$JANUS_VERSION" ] || from=source # any of the two asks for the source; the other has its default then
+build_args="--build-arg BASE_IMAGE=$BASE_IMAGE --build-arg JANUS_FROM=$from"
+[ -z "$JANUS_REPO" ] || build_args="$build_args --build-arg JANUS_REPO=$JANUS_REPO"
+[ -z "$JANUS_VERSION" ] || build_args="$build_args --build-arg JANUS_VERSION=$JANUS_VERSION"
+config=build
+[ "$BUILD_WITH_HOST_CONFIG_DIR" = false ] || config=context
+target_args="--build-arg BASE_IMAGE=$BASE_IMAGE --build-arg JANUS_FROM=$from --build-arg BUILD_IMAGE=$build_image --build-arg CONFIG_FROM=$config"
 
 # image NAME ARGUMENTS: with a tool it is built, and pushed if there is a registry; "external" only tells what another tool is to do.
 image() {

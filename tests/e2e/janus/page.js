@@ -136,13 +136,13 @@ const capture = (recv) => [
 // --- what tests call: each names the call that it means -------------------------------------------------------------------------
 
 globalThis.client = {
-  // `settings`: server, iceServers, iceTransportPolicy. It comes first.
+  // `settings`: server, iceServers, iceTransportPolicy. It comes first. A bundle from the start needs one allocation, not one for each track.
   async open(settings) {
     await new Promise((callback) => {
       Janus.init({ debug: ['warn', 'error'], dependencies: Janus.useDefaultDependencies({ adapter }), callback });
     });
     await new Promise((success, reject) => {
-      session = new Janus({ ...settings, success, error: (error) => reject(new Error(`Janus: ${error}`)) });
+      session = new Janus({ ...settings, bundlePolicy: 'max-bundle', success, error: (error) => reject(new Error(`Janus: ${error}`)) });
     });
   },
 
