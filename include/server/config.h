@@ -26,6 +26,7 @@ enum {
 	CONFIG_PATH_SIZE = 127,
 	CONFIG_HOST_SIZE = 256,
 	CONFIG_OFFLOAD_SIZE = 16,
+	CONFIG_ICE_KEY_SIZE = 256,
 	CONFIG_PASSWORD_SIZE = 764, /* RFC 8489 Section 14.9 gives the words of a credential at most 763 bytes */
 	CONFIG_SHARDS_MAX = 64,
 	CONFIG_PORT_DEFAULT = 3478,     /* RFC 8656 Section 17.1, RFC 8489 Section 18.6 */
@@ -81,6 +82,7 @@ struct config_admin {
 	struct config_http metrics;
 	struct config_http health;
 	struct config_http ice;                   /* where credentials are handed out */
+	char ice_key[CONFIG_ICE_KEY_SIZE];        /* to whoever has this; "": to everybody who comes */
 	char offload_engine[CONFIG_OFFLOAD_SIZE]; /* accepted and reported; nothing is offloaded */
 
 	enum lockdown_mode lockdown;

@@ -7,7 +7,8 @@
  *
  * Queries: service=turn (required), username, ttl (seconds), namespace, gateway and listener (of listeners named
  * NAMESPACE/GATEWAY/LISTENER; gateway counts beside namespace only, listener beside both), public-addr (public-ip),
- * iceTransportPolicy; others are ignored. 400: a query that is wrong; 404: no listener, or no relaying; 500: no configuration.
+ * iceTransportPolicy; others are ignored. 400: a query that is wrong; 403: not the key that the configuration asks for; 404: no
+ * listener, or no relaying; 500: no configuration.
  *
  * Bounds: ICE_TTL_MAX_S; a longer ttl is cut to that, and the answer says so.
  */

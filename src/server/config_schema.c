@@ -177,6 +177,7 @@ static const struct config_field admin_fields[] = {
 	{"metrics_endpoint",     read_http,             IN_ALL, .offset = ADMIN(metrics), .max = 8080, .reads_empty = true},
 	{"healthcheck_endpoint", read_http,             IN_ALL, .offset = ADMIN(health), .max = 8086, .reads_empty = true},
 	{"ice_endpoint",         read_http,             IN_ALL, .offset = ADMIN(ice), .max = 8088, .reads_empty = true},
+	{"ice_key",              config_read_text,      IN_ALL, .offset = ADMIN(ice_key), .size = CONFIG_ICE_KEY_SIZE},
 	{"user_quota",           config_read_u32,       IN_ALL, .offset = ADMIN(user_quota), .min = 0, .max = 16000000},
 	{"offload_engine",       read_offload,          IN_ALL, .offset = ADMIN(offload_engine), .size = CONFIG_OFFLOAD_SIZE},
 	{"offload_interfaces",   config_read_ignored, .dialects = IN_ALL},

@@ -15,6 +15,7 @@ static const struct {
 	{OPTION(admin.metrics)},
 	{OPTION(admin.health)},
 	{OPTION(admin.ice)},
+	{OPTION(admin.ice_key)},
 	{OPTION(admin.offload_engine)},
 	{OPTION(admin.drain_timeout_s)},
 	{OPTION(admin.ready_while_draining)},

@@ -63,6 +63,13 @@ static bool read_ttl(const char *text, uint32_t *ret_ttl_s)
 	return ttl_s > 0;
 }
 
+static bool is_key(const char *wanted, const char *given)
+{
+	size_t size = strlen(wanted);
+	return given != NULL && strlen(given) == size &&
+	       bytes_equal_constant_time((const uint8_t *)wanted, (const uint8_t *)given, size);
+}
+
 static bool is_policy(const char *text)
 {
 	return strcmp(text, "all") == 0 || strcmp(text, "public") == 0 || strcmp(text, "relay") == 0;
@@ -228,8 +235,12 @@ static void serve(
 		refuse(reply, 400, "the query cannot be read: use service=turn");
 		return;
 	}
-	bool fine = read_wish(&query, &wish, reply);
-	if (fine && view->config->auth.type == AUTH_NONE)
+	const char *key = view->config->admin.ice_key;
+	bool allowed = key[0] == '\0' || is_key(key, evhttp_find_header(&query, "key"));
+	bool fine = allowed && read_wish(&query, &wish, reply);
+	if (!allowed)
+		refuse(reply, 403, "\"key\" is missing or wrong: it must be the relay's admin.ice_key");
+	else if (fine && view->config->auth.type == AUTH_NONE)
 		refuse(reply, 404, "there is nothing to hand out: auth.type is none, so nothing is relayed");
 	else if (fine)
 		answer(view, &wish, write, reply);

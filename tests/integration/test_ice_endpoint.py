@@ -64,6 +64,17 @@ def it_stands_alone_and_no_peer_reaches_it(t):
 
 
 @case(shards=(1,), engines=("epoll",))
+def its_key_is_asked_for_and_shown_nowhere(t):
+    relay, ice = start(t, admin={"ice_key": "hunter2-key"})
+    for query, status in (("", 403), ("&key=hunter", 403), ("&key=hunter2-key", 200)):
+        equal(relay.http("/?service=turn" + query, ice)[0], status, query)
+    relay.write_config(merged(relay.config, {"admin": {"ice_key": "hunter3-key"}}))
+    eventually(lambda: relay.http("/?service=turn&key=hunter3-key", ice)[0] == 200, "the new key")
+    equal(relay.http("/?service=turn&key=hunter2-key", ice)[0], 403, "the old key")
+    assert "hunter" not in relay.log() + relay.http("/status")[2].decode(), "the key is shown"
+
+
+@case(shards=(1,), engines=("epoll",))
 def it_hands_out_what_a_reload_brought(t):
     relay, ice = start(t)
     relay.write_config(merged(relay.config, {"auth": {"credentials": {"username": "new", "password": "word"}}}))

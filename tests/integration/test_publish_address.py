@@ -6,7 +6,9 @@ import subprocess
 import threading
 import time
 
+import netns
 from certificates import Authority
+from dns_server import WITH_FILES, DnsServer
 from harness import case, equal, eventually
 from kubernetes_api import Cluster, node, service
 
@@ -20,15 +22,15 @@ class Scene:
         self.cluster = Cluster(self.authority.identity(*names), t.directory, address)
         t.ending(self.cluster.server.shutdown)
         self.folder = self.cluster.account(t.directory, self.authority.file, **account)
-        self.host, self.port = address, self.cluster.port
+        self.host, self.port, self.prefix = address, self.cluster.port, []
 
     def command(self, *arguments, service="default/stunner", wait=1, timeout=8):
-        return [self.t.options.binary, "--publish-address", service, "--publish-credentials", self.folder, "--publish-wait", str(wait),
+        return [*self.prefix, self.t.options.binary, "--publish-address", service, "--publish-credentials", self.folder, "--publish-wait", str(wait),
                 "--publish-timeout", str(timeout), *arguments]  # fmt: skip
 
     @property
     def environment(self):
-        return {"KUBERNETES_SERVICE_HOST": self.host, "KUBERNETES_SERVICE_PORT": str(self.port)}
+        return {"KUBERNETES_SERVICE_HOST": self.host, "KUBERNETES_SERVICE_PORT": str(self.port), "PATH": os.environ["PATH"]}
 
     def publish(self, *arguments, limit=25, **options):
         """(status, stdout, stderr)"""
@@ -194,6 +196,26 @@ def it_finds_the_server_over_ipv6(t):
     scene.cluster.set_service(service(ingress={"ip": "2001:db8::5"}))
     scene.expect("2001:db8::5", "3478")
     equal({host for _, _, host in scene.cluster.requests}, {f"[::1]:{scene.port}"}, "Host")
+
+
+@case(timeout=30, **QUICK)
+def it_finds_a_server_that_has_a_name(t):
+    t.needs_root()
+    netns.unshare()
+    DnsServer().zone.update({"api.test": ["127.0.0.1"], "other.test": ["127.0.0.1"]})
+    scene = Scene(t, names=("api.test",))
+    scene.cluster.set_service(service(ingress={"ip": "203.0.113.5"}))
+    resolv_conf = os.path.join(t.directory, "resolv.conf")
+    with open(resolv_conf, "w") as file:
+        file.write("nameserver 127.0.0.1\n")
+    scene.prefix = [*WITH_FILES, resolv_conf, "/etc/hosts"]
+    scene.host = "api.test"
+    scene.expect("203.0.113.5", "3478")
+    equal({host for _, _, host in scene.cluster.requests}, {f"api.test:{scene.port}"}, "Host")
+    scene.host = "other.test"
+    status, _, err = scene.publish(timeout=2)
+    equal(status, 1, "status with another name")
+    assert "its certificate is not trusted: hostname mismatch" in err.lower(), err
 
 
 @case(timeout=40, **QUICK)

@@ -8,18 +8,13 @@ import time
 import netns
 import stun
 from client import udp_socket
-from dns_server import SILENT, DnsServer
+from dns_server import SILENT, WITH_FILES, DnsServer
 from dnslib import RCODE
 from harness import case, equal, eventually
 from relay import merged
 
 INTERVAL_S = 5
 IN_TIME_S = INTERVAL_S + 4
-
-
-# The relay finds the test's own resolv.conf and hosts where the machine's are.
-WITH_FILES = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
-              'mount --bind "$1" /etc/resolv.conf && mount --bind "$2" /etc/hosts && shift 2 && exec "$@"', "sh"]  # fmt: skip
 
 
 def permissions(peers):

@@ -202,6 +202,22 @@ Test(server_ice, refuses_what_is_wrong)
 	cr_expect_eq(reply.status, 400);
 }
 
+Test(server_ice, asks_for_its_key_if_it_has_one)
+{
+	strcpy(fake_config.admin.ice_key, "a key & more");
+	static const char *const bad[] = {"service=turn", "service=turn&key=", "service=turn&key=a",
+		"service=turn&key=a%20key%20%26%20morf", "service=turn&key=a%20key%20%26%20more!", "ttl=0"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		cr_expect_str_eq(ask(server_ice_serve, bad[i]),
+			"\"key\" is missing or wrong: it must be the relay's admin.ice_key\n", "%s", bad[i]);
+		cr_expect_eq(reply.status, 403);
+	}
+	ask(server_ice_serve, "service=turn&key=a%20key+%26%20more");
+	cr_expect_eq(reply.status, 200);
+	ask(server_ice_serve_turn, "key=a%20key%20%26%20more");
+	cr_expect_eq(reply.status, 400);
+}
+
 Test(server_ice, has_nothing_to_hand_out_without_relaying_or_without_a_configuration)
 {
 	fake_config.auth = (struct config_auth){.type = AUTH_NONE};
