@@ -69,7 +69,7 @@ void cluster_names_free(struct cluster_names *names); /* NULL is fine */
 /* From now on the names are those of `config`; what is known of names that stay is kept. False, and nothing changed: no memory. */
 bool cluster_names_set(struct cluster_names *names, const struct config *config);
 
-/* A name that is due and not being asked for, which it now is; NULL: none. */
+/* The name that has been due for longest of those that are not being asked for, which it now is; NULL: none is due. */
 struct cluster_name *cluster_names_due(struct cluster_names *names, uint64_t now_ns);
 
 /*

@@ -109,15 +109,16 @@ bool cluster_names_set(struct cluster_names *names, const struct config *config)
 
 struct cluster_name *cluster_names_due(struct cluster_names *names, uint64_t now_ns)
 {
+	struct cluster_name *longest = NULL;
 	for (size_t i = 0; i < names->count; i++)
 		for (size_t k = 0; k < names->list[i].count; k++) {
 			struct cluster_name *name = &names->list[i].names[k];
-			if (name->asking || name->due_ns > now_ns)
-				continue;
-			name->asking = true;
-			return name;
+			if (!name->asking && name->due_ns <= now_ns && (longest == NULL || name->due_ns < longest->due_ns))
+				longest = name;
 		}
-	return NULL;
+	if (longest != NULL)
+		longest->asking = true;
+	return longest;
 }
 
 static int compare_addresses(const void *a, const void *b)

@@ -5,9 +5,9 @@ import socket
 import threading
 import time
 
-from dnslib import AAAA, QTYPE, RCODE, RR, A, DNSRecord
+from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, A, DNSRecord
 
-SILENT = "silent"  # no answer at all
+SILENT = object()  # no answer at all
 UDP_MAX = 512  # RFC 1035 Section 2.3.4: without EDNS
 
 
@@ -17,7 +17,8 @@ WITH_FILES = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
 
 
 class DnsServer:
-    """`zone`: {name: [addresses] or an RCODE or SILENT}; what is not in it does not exist. May be changed at any time.
+    """`zone`: {name: [addresses], an RCODE, SILENT, the name that it is an alias of, or raw bytes to answer}; what is not in it does
+    not exist. May be changed at any time.
     A key may be (name, "A") or (name, "AAAA") to say it of one type only."""
 
     def __init__(self, address="127.0.0.1", port=53):
@@ -44,13 +45,19 @@ class DnsServer:
         reply = question.reply()
         if known is SILENT:
             return None
+        if isinstance(known, bytes):
+            return known.replace(b"ID", raw[:2], 1)
+        owner = question.q.qname
+        while isinstance(known, str):
+            reply.add_answer(RR(owner, QTYPE.CNAME, ttl=30, rdata=CNAME(known)))
+            owner, known = known, self.zone.get(known, RCODE.NXDOMAIN)
         if isinstance(known, int):
             reply.header.rcode = known
             return reply.pack()
         for address in known:
             if (":" in address) == (kind == "AAAA"):
                 data = AAAA(tuple(ipaddress.IPv6Address(address).packed)) if ":" in address else A(address)
-                reply.add_answer(RR(question.q.qname, question.q.qtype, ttl=30, rdata=data))
+                reply.add_answer(RR(owner, question.q.qtype, ttl=30, rdata=data))
         if transport == "udp" and len(reply.pack()) > UDP_MAX:
             reply.header.tc, reply.rr = 1, []
         return reply.pack()

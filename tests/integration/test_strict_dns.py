@@ -179,6 +179,24 @@ def a_name_cannot_open_this_machine_or_the_metadata_service(t):
 
 
 @case(timeout=40, engines=("epoll",), shards=(1,))
+def aliases_are_followed_and_nonsense_is_a_failure(t):
+    scene = Scene(t, "alias.test", "short.test", "long.test", "cut.test", "loop.test")
+    header = b"ID\x81\x80\0\1\0\1\0\0\0\0"
+    scene.dns.zone.update({
+        "alias.test": "other.test", "other.test": "real.test", "real.test": ["10.77.0.1", "fd77::1"],
+        "short.test": b"ID", "long.test": b"ID" + bytes(1200),
+        "cut.test": header + b"\3cut\4test\0\0\1\0\1\xc0\x0c\0\1\0\1\0\0\0\1\xff\xff\1",
+        "loop.test": header + b"\xc0\x0c\0\1\0\1\xc0\x0c\0\1\0\1\0\0\0\1\0\4\1\2\3\4",
+    })  # fmt: skip
+    scene.start().wait_for_addresses(2)
+    eventually(lambda: scene.lookups("failure") >= 4, "four failures", 20)
+    scene.wait_for_addresses(2)
+    scene.admits(scene.client(), "10.77.0.1")
+    client = scene.client()
+    scene.refuses(client, "1.2.3.4")
+
+
+@case(timeout=40, engines=("epoll",), shards=(1,))
 def a_server_that_says_nothing_holds_nothing_up(t):
     scene = Scene(t, "slow1.test", "slow2.test", "slow3.test", "media.test")
     scene.dns.zone.update({"slow1.test": SILENT, "slow2.test": SILENT, "slow3.test": SILENT, "media.test": ["10.77.0.1"]})

@@ -109,6 +109,21 @@ Test(cluster_names, asks_for_each_name_once_and_again_after_the_interval)
 	cr_assert_null(ask());
 }
 
+Test(cluster_names, asks_first_for_what_waits_longest)
+{
+	set(A_XY "," B_X);
+	struct cluster_name *x = ask(), *y = ask(), *b = ask();
+	tell(y->id, NOTHING, NOTHING);
+	now.mono_ns += 1;
+	tell(x->id, NOTHING, NOTHING);
+	now.mono_ns += 60 * NS_PER_S;
+	cr_assert_eq(ask(), y);
+	tell(b->id, NOTHING, NOTHING);
+	tell(y->id, NOTHING, NOTHING);
+	now.mono_ns += 60 * NS_PER_S;
+	cr_assert_eq(ask(), x);
+}
+
 Test(cluster_names, tells_whether_the_set_of_addresses_changed)
 {
 	set(A_X);
