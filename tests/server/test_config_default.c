@@ -140,3 +140,41 @@ Test(config_default, shows_a_plan_without_credentials)
 		strstr(text, "  relayed IPv4: the address that the client came to, or 192.0.2.7, ports 40000-50000\n"), "%s", text);
 	cr_assert_not_null(strstr(text, "  routes: \"c\"\ncluster \"c\": 10.0.0.0/8\n"), "%s", text);
 }
+
+Test(config_default, listens_on_the_transports_that_are_switched_on)
+{
+	static const struct {
+		const char *udp, *tcp;
+		size_t count;
+		enum config_protocol first;
+	} cases[] = {
+		{NULL, NULL, 1, PROTOCOL_UDP},
+		{"1", "", 1, PROTOCOL_UDP},
+		{"1", "1", 2, PROTOCOL_UDP},
+		{"", "1", 1, PROTOCOL_TCP},
+		{"0", "", 0, PROTOCOL_UDP},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct rig_variable variables[] = {{"STUNNER_TRANSPORT_UDP_ENABLE", cases[i].udp},
+			{"STUNNER_TRANSPORT_TCP_ENABLE", cases[i].tcp}, {"STUNNER_PORT", "3480"},
+			{"STUNNER_PUBLIC_IP", "192.0.2.9"}, {NULL, NULL}};
+		struct config_problems problems = {0};
+		rig.environment = variables;
+		struct config *c = config_load_default(&rig.world, &problems);
+		if (cases[i].count == 0) {
+			cr_assert_null(c);
+			cr_assert_str_eq(problems.list[0].text, "environment: STUNNER_TRANSPORT_UDP_ENABLE: is off, and so is "
+								"STUNNER_TRANSPORT_TCP_ENABLE: set one of them to 1");
+			continue;
+		}
+		cr_assert_eq(c->listener_count, cases[i].count, "%zu", i);
+		cr_assert_eq(c->listeners[0].protocol, cases[i].first, "%zu", i);
+		for (size_t n = 0; n < c->listener_count; n++) {
+			cr_assert_eq(c->listeners[n].port, 3480);
+			cr_assert_eq(c->listeners[n].port_min, 10000);
+			cr_assert_eq(c->listeners[n].route_count, 1);
+			cr_assert_str_eq(c->listeners[n].public_address, "192.0.2.9");
+		}
+		config_free(c);
+	}
+}

@@ -212,7 +212,7 @@ Test(config_dialects, loads_every_example_of_the_documentation)
 	for (struct dirent *entry; (entry = readdir(folder));) {
 		char path[512];
 		struct config_problems problems = {0};
-		if (strstr(entry->d_name, ".json") == NULL)
+		if (strstr(entry->d_name, ".json") == NULL && strstr(entry->d_name, ".yaml") == NULL)
 			continue;
 		snprintf(path, sizeof path, UTURN_SOURCE_ROOT "/docs/examples/%s", entry->d_name);
 		struct config *c = config_load_file(path, &rig.world, &problems);
@@ -222,7 +222,7 @@ Test(config_dialects, loads_every_example_of_the_documentation)
 		count++;
 	}
 	closedir(folder);
-	cr_assert_geq(count, 6);
+	cr_assert_geq(count, 8);
 }
 
 Test(config_dialects, serve_every_protocol)
@@ -257,4 +257,92 @@ Test(config_dialects, serve_every_protocol)
 			cr_assert_eq(c->listeners[0].identities != NULL, config_listener_is_secure(&c->listeners[0]));
 			config_free(c);
 		}
+}
+
+static const char founding[] = "version: v1alpha1\n"
+			       "admin: {name: stunnerd, logLevel: $STUNNER_LOGLEVEL, realm: $STUNNER_REALM}\n"
+			       "static:\n"
+			       "  auth: {type: $STUNNER_AUTH_TYPE, credentials: {username: $STUNNER_USERNAME, password: "
+			       "$STUNNER_PASSWORD, secret: $STUNNER_SHARED_SECRET}}\n"
+			       "  listeners:\n"
+			       "  - {name: u, address: \"$STUNNER_ADDR\", protocol: udp, port: $STUNNER_PORT, minPort: "
+			       "$STUNNER_MIN_PORT, maxPort: $STUNNER_MAX_PORT}\n"
+			       "  - {name: t, address: \"$STUNNER_ADDR\", protocol: tcp, port: $STUNNER_PORT, min_relay_port: "
+			       "$STUNNER_MIN_PORT, max_relay_port: $STUNNER_MAX_PORT}\n";
+
+Test(config_dialects, takes_the_founding_file_as_it_is)
+{
+	struct config_problems problems = {0};
+	struct config *c = config_rig_load(&rig, founding, &problems);
+	cr_assert_not_null(c, "%s", problems.list[0].text);
+	cr_assert_eq(c->listener_count, 2);
+	cr_assert_str_eq(c->auth.realm, "realm.example");
+	cr_assert_str_eq(c->auth.username, "alice\"$X");
+	cr_assert_str_eq(c->auth.secret, "my-shared-secret");
+	cr_assert_eq(c->auth.type, AUTH_STATIC);
+	for (size_t i = 0; i < 2; i++) {
+		cr_assert_eq(c->listeners[i].port, 3479);
+		cr_assert_eq(c->listeners[i].port_min, 10000);
+		cr_assert_eq(c->listeners[i].port_max, 20000);
+	}
+	config_free(c);
+}
+
+/* What is not set is as if it were not there. */
+Test(config_dialects, takes_the_founding_file_with_little_set)
+{
+	static const struct rig_variable little[] = {{"STUNNER_USERNAME", "u"}, {"STUNNER_PASSWORD", "0123"}, {NULL, NULL}};
+	struct config_problems problems = {0};
+	rig.environment = little;
+	struct config *c = config_rig_load(&rig, founding, &problems);
+	cr_assert_not_null(c, "%s", problems.list[0].text);
+	cr_assert_str_eq(c->auth.realm, "stunner.l7mp.io");
+	cr_assert_str_eq(c->auth.password, "0123");
+	cr_assert_str_eq(c->admin.loglevel, "all:INFO");
+	cr_assert_eq(c->listeners[0].port, 3478);
+	cr_assert_eq(c->listeners[0].port_min, 40000);
+	config_free(c);
+}
+
+Test(config_dialects, leaves_out_what_the_founding_documents_switch_off)
+{
+	static const struct {
+		const char *udp, *tcp;
+		size_t count;
+		enum config_protocol first;
+	} cases[] = {
+		{NULL, NULL, 2, PROTOCOL_UDP},
+		{"1", "", 1, PROTOCOL_UDP},
+		{"", "1", 1, PROTOCOL_TCP},
+		{NULL, "", 1, PROTOCOL_UDP},
+		{"", "", 0, PROTOCOL_UDP},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct rig_variable variables[] = {{"STUNNER_USERNAME", "u"}, {"STUNNER_PASSWORD", "p"},
+			{"STUNNER_TRANSPORT_UDP_ENABLE", cases[i].udp}, {"STUNNER_TRANSPORT_TCP_ENABLE", cases[i].tcp},
+			{NULL, NULL}};
+		struct config_problems problems = {0};
+		rig.environment = variables;
+		struct config *c = config_rig_load(&rig, founding, &problems);
+		if (cases[i].count == 0) {
+			cr_assert_null(c);
+			cr_assert_not_null(
+				strstr(problems.list[1].text, "static.listeners: none is left"), "%s", problems.list[1].text);
+			continue;
+		}
+		cr_assert_eq(c->listener_count, cases[i].count, "%zu", i);
+		cr_assert_eq(c->listeners[0].protocol, cases[i].first, "%zu", i);
+		config_free(c);
+	}
+}
+
+/* The switches belong to the first form: a document that names its listeners by itself is not changed by them. */
+Test(config_dialects, switches_off_nothing_in_other_forms)
+{
+	static const struct rig_variable off[] = {{"STUNNER_TRANSPORT_UDP_ENABLE", ""}, {NULL, NULL}};
+	rig.environment = off;
+	struct config *c = config_rig_load(
+		&rig, "version: v1\nauth: {type: none}\nlisteners: [{name: u, protocol: udp, routes: []}]\nclusters: []\n", NULL);
+	cr_assert_eq(c->listener_count, 1);
+	config_free(c);
 }

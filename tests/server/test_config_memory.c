@@ -75,6 +75,28 @@ Test(config_memory, loading_fails_with_an_error_and_without_a_leak)
 	cr_assert(n > 15 && n < TRIES_MAX, "%ld", n);
 }
 
+/* Of the allocations that libyaml makes itself none fails here. */
+Test(config_memory, loading_yaml_fails_likewise)
+{
+	static const char yaml[] = "version: v1\nadmin: {name: $HOME}\nauth: {credentials: {username: u, password: p}}\n"
+				   "clusters: [{name: c, endpoints: [10.0.0.0/8, \"fd00::/8\"]}]\n"
+				   "listeners: [{name: a, routes: [c]}, {name: b, port: 2}]\n";
+	static struct config_problems problems;
+	config_rig_init(&rig, NULL);
+	long n = 0;
+	for (; n < TRIES_MAX; n++) {
+		problems = (struct config_problems){0};
+		left = n;
+		struct config *config = config_load_text("t.yaml", yaml, sizeof yaml - 1, &rig.world, &problems);
+		left = -1;
+		config_free(config);
+		if (config)
+			break;
+		cr_assert_not_null(strstr(problems.list[0].text, "out of memory"), "allocation %ld: %s", n, problems.list[0].text);
+	}
+	cr_assert(n > 15 && n < TRIES_MAX, "%ld", n);
+}
+
 Test(config_memory, the_embedded_default_fails_likewise)
 {
 	static struct config_problems problems;
