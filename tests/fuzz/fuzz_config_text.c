@@ -1,6 +1,6 @@
 /*
- * fuzz_config_text - any bytes as the text of a configuration, in YAML or JSON: it is refused with a reason, or what comes of it keeps
- * its bounds and can be freed. Its environment has a few variables; no file outside is read.
+ * fuzz_config_text - any bytes as the text of a configuration, in YAML or JSON: it is refused with a reason, or what comes of it
+ * keeps its bounds and can be freed. Its environment has a few variables; no file outside is read.
  */
 #include <string.h>
 
