@@ -217,6 +217,17 @@ static int on_end(struct cds_client *client, const char *why)
 	return 0;
 }
 
+/* `what` is as versions of libwebsockets have it; NULL: nothing is said. */
+static int on_failure(struct cds_client *client, const char *what)
+{
+	int error;
+	if (complaint[0] != '\0')
+		give_up(client, "%s", complaint);
+	else if (what != NULL && sscanf(what, "conn fail: %d", &error) == 1)
+		give_up(client, "it cannot be reached: %s", strerror(error));
+	return on_end(client, what == NULL || strcmp(what, "Unable to connect") == 0 ? "it cannot be reached" : what);
+}
+
 static int on_event(struct lws *socket, enum lws_callback_reasons reason, void *user, void *in, size_t size)
 {
 	struct cds_client *client = lws_context_user(lws_get_context(socket));
@@ -244,7 +255,7 @@ static int on_event(struct lws *socket, enum lws_callback_reasons reason, void *
 		hand_over(client);
 		return on_end(client, "it sent nothing");
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-		return on_end(client, complaint[0] != '\0' ? complaint : in != NULL ? in : "it cannot be reached");
+		return on_failure(client, in);
 	case LWS_CALLBACK_CLIENT_CLOSED:
 	case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
 		return on_end(client, "it closed the connection");
