@@ -60,7 +60,7 @@ static int open_once(const struct server *server, const struct config *config, c
 	return result;
 }
 
-enum { BIND_TRIES = 20, BIND_PAUSE_MS = 50 };
+enum { BIND_TRIES = 20, BIND_PAUSE_MS = 50, STILL_WAITING_LOG_S = 60 };
 
 /* A process that used io_uring and has just ended may hold its port for some 100 ms more, until the kernel has torn its ring down;
  * and a listener of our own that has just retired until its shards have closed it. */
@@ -166,7 +166,16 @@ static bool is_in_the_way(const struct server *server, const struct config_liste
 	return server->closing != 0;
 }
 
-bool listeners_open_waiting(const struct server *server, struct config_listener *listener, struct server_orders *orders)
+static void log_still_waiting(struct server *server, const struct config_listener *listener, const struct addr *bind, int error)
+{
+	uint32_t suppressed;
+	char text[ADDR_TEXT_SIZE];
+	if (log_limit_pass(&server->waiting_log, clock_mono_ns(), STILL_WAITING_LOG_S * NS_PER_S, &suppressed))
+		log_error(LOG_IO, "listener %s: still cannot open %s %s: %s: %s", listener->name,
+			config_protocol_name(listener->protocol), addr_format(bind, text), strerror(-error), advice(error));
+}
+
+bool listeners_open_waiting(struct server *server, struct config_listener *listener, struct server_orders *orders)
 {
 	unsigned at = add_listener(server, listener->slot, orders);
 	bool any = false;
@@ -174,8 +183,11 @@ bool listeners_open_waiting(const struct server *server, struct config_listener 
 		int fds[SHARDS_MAX];
 		if (!listener->waits[family] || is_in_the_way(server, listener, family))
 			continue;
-		if (open_once(server, server->config, listener, &listener->bind[family], fds) < 0)
+		int result = open_once(server, server->config, listener, &listener->bind[family], fds);
+		if (result < 0) {
+			log_still_waiting(server, listener, &listener->bind[family], result);
 			continue;
+		}
 		put_sockets(server, listener, (unsigned)family, at, fds, orders);
 		listener->waits[family] = false;
 		any = true;

@@ -250,7 +250,7 @@ static void take_up(struct server *server, struct prospect *p)
 	names_update(server);
 }
 
-/* True: it runs, changed or not. Takes over `incoming`. */
+/* True: it runs, changed or not. Takes over `incoming`. `cause` is NULL at the start. */
 static bool adopt(struct server *server, struct config *incoming, struct config_problems *problems, const char *cause)
 {
 	struct prospect p = {0};
@@ -273,7 +273,9 @@ static bool adopt(struct server *server, struct config *incoming, struct config_
 	if (good) {
 		bool revoke = p.config->revoke;
 		take_up(server, &p);
-		log_info(LOG_CONFIG, "configuration taken up (%s)%s", cause, revoke ? "; what it no longer allows is cut" : "");
+		if (cause != NULL)
+			log_info(LOG_CONFIG, "configuration taken up (%s)%s", cause,
+				revoke ? "; what it no longer allows is cut" : "");
 	}
 	prospect_done(&p);
 	return good;
@@ -282,7 +284,7 @@ static bool adopt(struct server *server, struct config *incoming, struct config_
 bool server_begin(struct server *server, struct config *config)
 {
 	struct config_problems problems = {0};
-	return adopt(server, config, &problems, "start");
+	return adopt(server, config, &problems, NULL);
 }
 
 void server_offer(struct server *server, struct config *incoming, struct config_problems *problems, const char *cause)

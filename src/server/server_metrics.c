@@ -278,6 +278,8 @@ static void write_server(const struct server_view *view, struct prometheus *p)
 	prometheus_single(p, "uturn_allocations_max", PROMETHEUS_GAUGE,
 		"Allocations that this process can hold; beyond it the answer is 508.", view->allocations_max);
 	prometheus_single(p, "uturn_ready", PROMETHEUS_GAUGE, "1 once a configuration is in effect and packets flow.", view->ready);
+	prometheus_single(p, "uturn_listeners_retiring", PROMETHEUS_GAUGE,
+		"Listeners that were removed or replaced and still serve clients.", view->config->retiring_count);
 	prometheus_single(p, "uturn_draining", PROMETHEUS_GAUGE,
 		"1 while the process takes no new allocations and waits for the last one to end.", view->draining);
 

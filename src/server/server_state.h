@@ -8,6 +8,7 @@
 
 #include <event2/event.h>
 
+#include "base/log.h"
 #include "discovery.h"
 #include "server/cluster_registry.h"
 #include "server/config_world.h"
@@ -33,7 +34,8 @@ struct server {
 	uint64_t orders_given; /* to each shard; closings of listeners too */
 	uint32_t closing;      /* the slots of listeners that shards may not have closed yet */
 	struct listener_accounts accounts;
-	struct event *retirement;    /* a timer: running while listeners retire, close, or wait */
+	struct event *retirement; /* a timer: running while listeners retire, close, or wait */
+	struct log_limit waiting_log;
 	struct tls_tickets *tickets; /* as long as the process; NULL: no listener has had handshakes */
 	struct event *tickets_timer;
 	struct turn_config *turn;      /* what the shards were given last, */
@@ -64,7 +66,7 @@ struct server_orders {
 bool listeners_open(
 	const struct server *server, const struct config *config, const struct listener_plan *plan, struct server_orders *orders);
 /* Tries again for a listener that waits, whose sockets are in nobody's way any more if this is true: it is in the orders. */
-bool listeners_open_waiting(const struct server *server, struct config_listener *listener, struct server_orders *orders);
+bool listeners_open_waiting(struct server *server, struct config_listener *listener, struct server_orders *orders);
 
 /* server.c: session tickets, once a listener has handshakes. False: no memory. */
 bool server_open_tickets(struct server *server);

@@ -146,6 +146,32 @@ Test(server_metrics, shows_the_state_of_the_process)
 	cr_expect(strstr(written(), "\nprocess_cpu_seconds_total "));
 }
 
+Test(server_metrics, shows_what_retires_under_the_name_that_it_has)
+{
+	fake_add_listeners();
+	/* "udp" has another slot now, and "gone" is nobody's name any more. */
+	fake_config.retiring_count = 2;
+	fake_config.listeners[4] = (struct config_listener){.name = "udp", .slot = 7};
+	fake_config.listeners[5] = (struct config_listener){.name = "gone", .protocol = PROTOCOL_TCP, .slot = 8};
+	listener_accounts_update(&fake_accounts, &fake_config);
+	counter_add(&fake_shards[0].counters.listeners[0].rx_packets, 1);
+	counter_add(&fake_shards[1].counters.listeners[7].rx_packets, 20);
+	counter_add(&fake_shards[1].counters.listeners[8].rx_packets, 300);
+	counter_set(&fake_shards[1].counters.streams.connections[8], 4);
+	expect_line("stunner_listener_packets_total{name=\"udp\",direction=\"rx\"} 21");
+	expect_line("stunner_listener_packets_total{name=\"gone\",direction=\"rx\"} 300");
+	expect_line("stunner_listener_connections{name=\"gone\"} 4");
+	expect_line("uturn_connections{listener=\"gone\",protocol=\"TCP\"} 4");
+	expect_line("uturn_listeners_retiring 2");
+	/* No series twice. */
+	const char *first = strstr(written(), "stunner_listener_connections{name=\"udp\"}");
+	cr_assert_not_null(first);
+	cr_expect_null(strstr(first + 1, "stunner_listener_connections{name=\"udp\"}"));
+	fake_config.retiring_count = 1;
+	listener_accounts_update(&fake_accounts, &fake_config);
+	cr_expect_null(strstr(written(), "gone"));
+}
+
 Test(server_metrics, counts_connections_by_listener)
 {
 	fake_add_listeners();

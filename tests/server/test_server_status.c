@@ -190,6 +190,26 @@ Test(server_status, tells_uturns_own_state)
 	json_decref(status);
 }
 
+Test(server_status, shows_what_retires_and_who_is_left)
+{
+	fake_config.retiring_count = 1;
+	fake_config.listeners[1] = (struct config_listener){.name = "old", .protocol = PROTOCOL_DTLS, .port = 5349, .slot = 9};
+	counter_set(&fake_shards[0].turn.listener_allocations[9], 2);
+	counter_set(&fake_shards[1].turn.listener_allocations[9], 3);
+	counter_set(&fake_shards[1].counters.streams.connections[9], 4);
+	json_t *status = ask_json(server_status_serve);
+	cr_expect_eq(json_array_size(json_object_get(status, "listeners")), 1);
+	json_t *retiring = json_object_get(json_object_get(status, "uturn"), "retiring");
+	cr_assert_eq(json_array_size(retiring), 1);
+	json_t *old = json_array_get(retiring, 0);
+	cr_expect_str_eq(json_string_value(json_object_get(old, "name")), "old");
+	cr_expect_str_eq(json_string_value(json_object_get(old, "protocol")), "DTLS");
+	cr_expect_eq(json_integer_value(json_object_get(old, "port")), 5349);
+	cr_expect_eq(json_integer_value(json_object_get(old, "allocations")), 5);
+	cr_expect_eq(json_integer_value(json_object_get(old, "connections")), 4);
+	json_decref(status);
+}
+
 Test(server_status, shows_transports_connections_and_certificates_of_listeners)
 {
 	static const char *const protocols[] = {"TURN-UDP", "TURN-TCP", "TURN-TLS", "TURN-DTLS"};
