@@ -173,9 +173,9 @@ static bool give_routes(struct config_listener *retiring, const struct config_li
 {
 	retiring->routes = NULL;
 	retiring->route_count = 0;
-	if (successor == NULL)
+	if (successor == NULL || successor->route_count == 0)
 		return true;
-	retiring->routes = calloc(successor->route_count + 1, sizeof *retiring->routes);
+	retiring->routes = calloc(successor->route_count, sizeof *retiring->routes);
 	if (retiring->routes == NULL)
 		return false;
 	memcpy(retiring->routes, successor->routes, successor->route_count * sizeof *successor->routes);
