@@ -4,6 +4,8 @@ import time
 
 import stun
 from harness import PEER, case, equal, eventually
+from streams import Streams
+from test_reload import reload
 
 RATE = 60
 TOLERANCE_S = 10  # of the relay's seconds: 0.17 real ones, for a busy machine
@@ -152,3 +154,37 @@ def an_expired_credential_does_not_end_an_allocation(t):
     client.permit(PEER)
     late = t.client(relay, username=username, password=client.password)
     late.refused(401, late.allocate)
+
+
+@case()
+def a_removed_listener_runs_out_with_its_permissions(t):
+    streams = Streams(t, fast=True)
+    client, peer, _ = streams.call("udp")
+    started = time.monotonic()
+    reload(streams.relay, {"listeners": streams.relay.config["listeners"][1:]})
+    lasted(lifetime(started, lambda: passes(client, peer)), 300, "the permission")
+    client.refused(403, client.permit, PEER)
+    # And with its allocation, which nobody refreshes, it closes.
+    eventually(lambda: not streams.relay.status()["uturn"]["retiring"], "it has retired", timeout=10)
+
+
+@case()
+def words_alone_keep_nothing_open_at_a_retiring_listener(t):
+    streams = Streams(t, fast=True)
+    words = {transport: streams.client(transport) for transport in ("tcp", "tls", "dtls")}
+    calls = {transport: streams.call(transport)[0] for transport in words}
+    reload(streams.relay, {"listeners": streams.relay.config["listeners"][:1]})
+    started = time.monotonic()
+
+    def connected(transport):
+        try:
+            words[transport].exchange(stun.encode(stun.BINDING, stun.REQUEST, []), timeout=0.3, resend=0.1)
+        except Exception:
+            return False
+        return True
+
+    while any([connected(transport) for transport in words]):
+        assert time.monotonic() - started < 3, "still there after 180 s"
+        time.sleep(0.1)
+    for transport, call in calls.items():
+        call.refresh()
