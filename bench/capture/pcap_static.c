@@ -1,6 +1,6 @@
 /*
- * pcap_static - stands in for libpcap's capture on D-Bus in a static link: only files are read here, and the real one wants libsystemd,
- * of which Debian has no static library.
+ * pcap_static - stands in for libpcap's capture on D-Bus in a static link: only files are read here, and the real one wants
+ * libsystemd, of which Debian has no static library.
  */
 #include <stddef.h>
 

@@ -23,8 +23,8 @@ static inline bool flow_is_stream(const struct flow *flow)
 }
 
 /*
- * ChannelData is padded: over streams it must be, elsewhere it may be (RFC 8656 Section 12.5). Clients that read DTLS as a stream wait
- * for the padding: those with pion's STUNConn, STUNner's turncat among them.
+ * ChannelData is padded: over streams it must be, elsewhere it may be (RFC 8656 Section 12.5). Clients that read DTLS as a stream
+ * wait for the padding: those with pion's STUNConn, STUNner's turncat among them.
  */
 static inline bool flow_is_padded(const struct flow *flow)
 {

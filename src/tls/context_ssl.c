@@ -48,8 +48,8 @@ static const struct tls_group *find_group(const struct tls_context *context, con
 }
 
 /*
- * RFC 6066 Section 3: to go on for an unknown name is as good as to refuse, and TURN clients often know an address only. That the name
- * was heeded is not said over DTLS: to pion/dtls an empty server_name in a ServerHello is a mistake, and nobody asks for it.
+ * RFC 6066 Section 3: to go on for an unknown name is as good as to refuse, and TURN clients often know an address only. That the
+ * name was heeded is not said over DTLS: to pion/dtls an empty server_name in a ServerHello is a mistake, and nobody asks for it.
  */
 static int choose_identity(SSL *ssl, int *alert, void *argument)
 {
