@@ -40,3 +40,12 @@ Test(tls_context, refuses_what_cannot_be)
 	expect_refused((struct transport){.kind = TRANSPORT_DTLS, .version = TLS_VERSION_1_3}, "no DTLS 1.3");
 	expect_refused((struct transport){.kind = TRANSPORT_DTLS, .cipher = "TLS_AES_128_GCM_SHA256"}, "one of TLS 1.3");
 }
+
+Test(tls_context, verifies_with_a_name_and_authorities_only)
+{
+	expect_taken((struct transport){.kind = TRANSPORT_TLS, .any_cipher = true, .verified = true, .name = "turn.example.org"});
+	expect_taken((struct transport){.kind = TRANSPORT_DTLS, .any_cipher = true, .cipher = "NO-SUCH", .name = "192.0.2.1"});
+	expect_refused((struct transport){.kind = TRANSPORT_TLS, .verified = true}, "without the server's name");
+	expect_refused((struct transport){.kind = TRANSPORT_TLS, .verified = true, .name = "h", .authorities = "/nowhere"},
+		"no certificates can be read from /nowhere");
+}
