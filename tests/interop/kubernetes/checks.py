@@ -11,7 +11,9 @@ IMMUTABLE = {"app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 # Secrets and ConfigMaps that a user brings.
-BROUGHT = {("Secret", "stunner-tls"), ("Secret", "turn-certificate"), ("Secret", "turn-credentials")}
+BROUGHT = {("Secret", "stunner-tls"), ("Secret", "janus-tls"), ("Secret", "turn-certificate"), ("Secret", "turn-credentials")}
+# What examples share with the relay that k8s/base installs.
+SHARED = {("ConfigMap", "stunner-config"), ("Secret", "stunner-credentials")}
 # Not the relay's own kinds: cluster-wide machinery whose labels and names are others'.
 FOREIGN = ("Dataplane", "SeccompProfile")
 
@@ -101,7 +103,7 @@ def resources(objects):
 
 
 def resolved(objects):
-    there = {(one["kind"], one["metadata"]["name"]) for one in objects} | BROUGHT
+    there = {(one["kind"], one["metadata"]["name"]) for one in objects} | BROUGHT | (set() if relay_pods(objects) else SHARED)
     for one, _, spec in pods(objects):
         for kind, name in references(spec):
             if (kind, name) not in there:
@@ -234,6 +236,11 @@ CHECKS = (
 )
 
 
-def findings(objects):
+# Media servers and pages: others' programs, in images of their own.
+EXAMPLE_CHECKS = (workload_selectors, resolved, services, grants, pod_security)
+
+
+def findings(objects, origin=""):
     """(name of the check, what it found) of one rendering."""
-    return [(check.__name__, text) for check in CHECKS for text in check(objects)]
+    checks = EXAMPLE_CHECKS if origin.startswith("k8s/examples/") else CHECKS
+    return [(check.__name__, text) for check in checks for text in check(objects)]

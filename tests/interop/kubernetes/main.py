@@ -36,7 +36,7 @@ def yaml_lint():
 
 def renderings(rendered):
     """Everything in rendered manifests, by the checks of our own."""
-    found = [f"{origin}: {name}: {text}" for origin, objects in rendered.items() for name, text in findings(objects)]
+    found = [f"{origin}: {name}: {text}" for origin, objects in rendered.items() for name, text in findings(objects, origin)]
     return fail_with(found, len(rendered))
 
 

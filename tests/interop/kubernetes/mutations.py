@@ -108,6 +108,10 @@ BROKEN_PUBLISH = [
     ("a misspelt option", "relay", lambda o: containers(first(o, "Job")["spec"]["template"]["spec"])[0]["args"].append("--publish-timout")),
     ("deletion", "grants", lambda o: first(o, "Role")["rules"][1]["verbs"].append("delete")),
 ]  # fmt: skip
+BROKEN_DATAPLANE = [
+    ("volumes, which it does not know", "types", lambda o: first(o, "Dataplane")["spec"].update(volumes=[])),
+    ("an option that stunnerd never had", "relay", lambda o: first(o, "Dataplane")["spec"]["args"].append("--threads=16")),
+]  # fmt: skip
 
 
 def broken(objects, change):
@@ -119,7 +123,13 @@ def broken(objects, change):
 
 
 def cases(rendered):
-    for origin, table in (("k8s/overlays/hpa", BROKEN), ("k8s/overlays/monitoring", BROKEN_MONITORING), ("k8s/publish-address", BROKEN_PUBLISH)):
+    tables = {
+        "k8s/overlays/hpa": BROKEN,
+        "k8s/overlays/monitoring": BROKEN_MONITORING,
+        "k8s/publish-address": BROKEN_PUBLISH,
+        "k8s/stunner/dataplane.yaml": BROKEN_DATAPLANE,
+    }
+    for origin, table in tables.items():
         for what, by, change in table:
             yield what, by, broken(rendered[origin], change)
 

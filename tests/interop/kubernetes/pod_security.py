@@ -4,6 +4,9 @@ from objects import containers, pods, title
 
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 
+# Of those that the standard calls safe, what has been of use.
+SYSCTLS = {"net.ipv4.ip_local_port_range", "net.ipv4.ip_unprivileged_port_start"}
+
 # It writes into the kubelet's folder, which is root's.
 INSTALLERS = ("uturn-seccomp-installer", "stunner-seccomp")
 
@@ -20,7 +23,7 @@ def pod_level(name, spec):
         if not kinds <= VOLUMES and not (kinds == {"hostPath"} and name.endswith(INSTALLERS)):
             yield f"{name}: volume {volume['name']} is a {', '.join(kinds)}"
     for sysctl in spec.get("securityContext", {}).get("sysctls", []):
-        if sysctl["name"] != "net.ipv4.ip_unprivileged_port_start":
+        if sysctl["name"] not in SYSCTLS:
             yield f"{name}: sysctl {sysctl['name']}"
 
 

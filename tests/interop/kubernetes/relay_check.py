@@ -5,7 +5,7 @@ import os
 import tempfile
 
 from objects import of_kind, relay_pods, title
-from tools import RELAY, run
+from tools import RELAY, ROOT, run
 
 FIELDS = {
     "status.podIP": "10.244.0.5",
@@ -97,9 +97,19 @@ def job_findings(objects):
             yield f"{title(one)}: status {tried.returncode}: {tried.stderr.strip()}"
 
 
+def dataplane_findings(objects):
+    """A Dataplane's command line, as STUNner's operator passes it on; the configuration is another."""
+    for one in of_kind(objects, "Dataplane"):
+        config = os.path.join(ROOT, "docs/examples/native.json")
+        tried = run(RELAY, *one["spec"]["args"], "--dry-run", "-c", f"file://{config}", check=False, env={})
+        if one["spec"]["command"] != ["stunnerd"] or tried.returncode != 0:
+            yield f"{title(one)}: status {tried.returncode}: {tried.stderr.strip()}"
+
+
 def relay_findings(objects):
     """What `uturn --check` says against the configurations of a rendering: mistakes, and warnings too."""
     yield from job_findings(objects)
+    yield from dataplane_findings(objects)
     for one, _, spec in relay_pods(objects):
         with tempfile.TemporaryDirectory(prefix="uturn-config-") as dir:
             command, variables = prepare(objects, spec, dir)
