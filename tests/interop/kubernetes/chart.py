@@ -9,7 +9,7 @@ import tempfile
 
 import yaml
 
-import chart_files
+import made
 from objects import of_kind, selectors
 from render import good_values, parse, template
 from tools import CHART, HERE, ROOT, Failed, read, run, tool
@@ -102,7 +102,7 @@ def notes():
 
 
 def files():
-    return chart_files.check()
+    return made.check()
 
 
 def versions():

@@ -1,17 +1,18 @@
-"""What the chart repeats: the table of values in its README.md, made of the comments in values.yaml, and the files that kustomize has too. A
-chart may hold nothing from outside its folder, and a kustomization neither.
+"""What repeats something else: the chart's table of values, made of the comments in values.yaml; its copies of files that kustomize has too (a
+chart may hold nothing from outside its folder, and a kustomization neither); the other two forms of the seccomp profile.
 
-    python3 tests/interop/kubernetes/chart_files.py     writes them
+    python3 tests/interop/kubernetes/made.py     writes them
 """
 
 import json
 import os
+import textwrap
 
 import yaml
 
 from tools import CHART, K8S, Failed, read
 
-BEGIN, END = "<!-- values: begin; made by tests/interop/kubernetes/chart_files.py from values.yaml -->", "<!-- values: end -->"
+BEGIN, END = "<!-- values: begin; made by tests/interop/kubernetes/made.py from values.yaml -->", "<!-- values: end -->"
 
 
 def described(text):
@@ -65,19 +66,46 @@ def replaced(text):
     return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
 
 
+def syscalls(profile):
+    """The profile's rules as YAML."""
+    for rule in profile["syscalls"]:
+        if len(rule["names"]) > 1:
+            lines = textwrap.wrap(", ".join(rule["names"]), width=122, break_long_words=False, break_on_hyphens=False)
+            yield "    - names:\n        [\n" + "\n".join(f"          {line}" for line in lines) + f",\n        ]\n      action: {rule['action']}\n"
+            continue
+        yield f"    - names: [{rule['names'][0]}]\n      action: {rule['action']}\n"
+        if "errnoRet" in rule:
+            yield f"      errnoRet: {rule['errnoRet']}\n"
+        if "args" in rule:
+            yield "      args:\n"
+        for one in rule.get("args", []):
+            yield "        - {" + ", ".join(f"{key}: {value}" for key, value in one.items()) + "}\n"
+
+
+def other_form(text, profile):
+    """A manifest that holds the profile, with its rules anew; the rest of it is written by hand."""
+    before, found, _ = text.partition("  syscalls:\n")
+    if not found:
+        raise Failed("the manifest has no line syscalls:")
+    return before + found + "".join(syscalls(profile))
+
+
+OTHER_FORMS = ("seccomp/security-profiles-operator.yaml", "seccomp/talos.yaml")
 COPIES = ("monitoring/prometheusrule.yaml", "monitoring/uturn-dashboard.json", "seccomp/uturn.json")
 
 
 def wanted():
     """{path: text} of what is made."""
     made = {os.path.join(CHART, "files", os.path.basename(path)): read(K8S, path) for path in COPIES}
+    profile = json.loads(read(K8S, "seccomp/uturn.json"))
+    made |= {os.path.join(K8S, path): other_form(read(K8S, path), profile) for path in OTHER_FORMS}
     return made | {os.path.join(CHART, "README.md"): replaced(read(CHART, "README.md"))}
 
 
 def check():
     for path, text in wanted().items():
         if read(path) != text:
-            raise Failed(f"{os.path.relpath(path, K8S)} is behind: run python3 tests/interop/kubernetes/chart_files.py")
+            raise Failed(f"{os.path.relpath(path, K8S)} is behind: run python3 tests/interop/kubernetes/made.py")
     return len(wanted())
 
 
