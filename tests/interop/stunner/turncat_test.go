@@ -67,7 +67,7 @@ func (t *tunnelling) carriesDatagrams(sub *testing.T, program, server string, op
 		sub.Cleanup(func() { socket.Close() })
 		for _, size := range []int{1, 100, 1200} {
 			sent := bytes.Repeat([]byte{byte('a' + number)}, size)
-			eventually(sub, 10*time.Second, fmt.Sprintf("an echo of %d bytes", size), func() error { return exchange(socket, sent) })
+			eventually(sub, 30*time.Second, fmt.Sprintf("an echo of %d bytes", size), func() error { return exchange(socket, sent) })
 		}
 	}
 }
