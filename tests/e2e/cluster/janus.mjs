@@ -22,28 +22,29 @@ function copyConfiguration(directory, { cert, key }) {
 }
 
 export class Janus {
-  // `stunServer` (address:port) is for direct calls only.
-  static async start(namespace, address, certificates, { stunServer } = {}) {
+  // `stunServer` (address:port) is for direct calls only. `command` starts another one than Debian's.
+  static async start(namespace, address, certificates, { stunServer, command, adminSecret = ADMIN_SECRET } = {}) {
     const janus = new Janus();
     janus.address = address;
     janus.authority = readFileSync(certificates.authority);
     janus.directory = mkdtempSync(join(tmpdir(), 'uturn-e2e-janus-'));
     janus.log = join(janus.directory, 'log');
+    janus.adminSecret = adminSecret;
     copyConfiguration(janus.directory, certificates);
     const log = openSync(janus.log, 'a');
     const options = stunServer ? [`--stun-server=${stunServer}`] : [];
-    janus.process = namespace.spawn(['janus', '-F', janus.directory, ...options], { stdio: ['ignore', log, log] });
+    janus.process = namespace.spawn(command ?? ['janus', '-F', janus.directory, ...options], { stdio: ['ignore', log, log] });
     janus.ended = new Promise((resolve) => janus.process.on('exit', resolve));
     await until(20_000, 'Janus starts', () => {
       if (janus.process.exitCode !== null) throw new Error(`Janus ended:\n${janus.readLog()}`);
-      return janus.admin('ping').then(({ janus: answer }) => answer === 'pong', () => false);
+      return janus.admin('list_sessions').then(({ janus: answer }) => answer === 'success', () => false);
     });
     return janus;
   }
 
   // One request of the admin API.
   admin(command, path = '', fields = {}) {
-    const body = JSON.stringify({ janus: command, transaction: 'test', admin_secret: ADMIN_SECRET, ...fields });
+    const body = JSON.stringify({ janus: command, transaction: 'test', admin_secret: this.adminSecret, ...fields });
     const settings = {
       method: 'POST', host: this.address, port: 7889, path: `/admin${path}`, agent: new Agent({ ca: this.authority }), timeout: 5000,
     };

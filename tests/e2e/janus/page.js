@@ -153,11 +153,11 @@ globalThis.client = {
     await call.isConnected();
   },
 
-  async publish(name, room) {
+  async publish(name, room, more = {}) {
     const call = await newCall(name, 'janus.plugin.videoroom');
     call.handle.send({ message: { request: 'join', ptype: 'publisher', room, display: name } });
     const { message } = await call.next((event) => event.message.videoroom === 'joined');
-    await call.offer({ request: 'publish' }, { tracks: capture(false) });
+    await call.offer({ request: 'publish', ...more }, { tracks: capture(false) });
     await call.isConnected();
     return message.id;
   },

@@ -14,22 +14,28 @@ cp -R "$folder/." "$out$folder/"
 cp "$(command -v busybox)" "$out/bin/busybox"
 for name in cat cp ls rm sh wget; do ln -s busybox "$out/bin/$name"; done
 
-# Every shared library that the gateway and its modules name, at the path where the loader looks for it.
-{ ldd "$out/usr/bin/janus"; find "$out$folder" -name '*.so*' -type f -exec ldd {} +; } |
-	sed -n 's/^.*[ \t]\(\/[^ ]*\) (0x.*$/\1/p' | sort -u | while read -r library; do
-		mkdir -p "$out$(dirname "$library")"
-		cp -L "$library" "$out$library"
-	done
-if { ldd "$out/usr/bin/janus"; find "$out$folder" -name '*.so*' -type f -exec ldd {} +; } | grep 'not found'; then
+# What libsrtp's NSS opens by name, which no list of needed libraries tells.
+find /usr/lib -name 'libsoftokn3.*' -o -name 'libfreebl*3.*' | while read -r module; do
+	mkdir -p "$out$(dirname "$module")"
+	cp -L "$module" "$out$module"
+done
+
+# Every shared library that all of these name, at the path where the loader looks for it.
+libraries=$(mktemp)
+{ ldd "$out/usr/bin/janus"; find "$out/usr/lib" -name '*.so*' -type f -exec ldd {} +; } >"$libraries"
+if grep 'not found' "$libraries"; then
 	echo "collect.sh: a library is missing" >&2
 	exit 1
 fi
+sed -n 's/^.*[ \t]\(\/[^ ]*\) (0x.*$/\1/p' "$libraries" | sort -u | while read -r library; do
+	mkdir -p "$out$(dirname "$library")"
+	cp -L "$library" "$out$library"
+done
 
-# The demos, with their links followed; and our page beside them.
+# The demos, with their links followed.
 demos=$(dirname "$(find /usr/share/janus -name echotest.html | head -n 1)")
 mkdir -p "$out/samples"
 cp -RL "$demos/." "$out/samples/"
-cp -R /image/samples/. "$out/samples/"
 
 printf 'root:x:0:0:root:/:/bin/sh\njanus:x:65532:65532:janus:/tmp:/bin/sh\n' >"$out/etc/passwd"
 printf 'root:x:0:\njanus:x:65532:\n' >"$out/etc/group"

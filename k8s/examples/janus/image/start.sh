@@ -4,7 +4,6 @@
 #   RUN_WITH_HOST_CONFIGURATION_DIR=true  the configuration is the folder mounted at /janus/etc/janus_host, not the embedded one
 #   COPY_JANUS_SAMPLES=false              /html stays as it is
 #   ICE_SERVERS='[{"urls": "turn:…"}]'    the relay, for the browsers that open the samples; Janus itself is told nothing of it
-#   ICE_TRANSPORT_POLICY=all|relay        for the same browsers; relay unless set
 set -eu
 
 fail() {
@@ -24,8 +23,8 @@ if switch COPY_JANUS_SAMPLES "${COPY_JANUS_SAMPLES:-true}"; then
 	[ -w /html ] || fail "/html cannot be written by user 65532: chown the folder that is mounted there, or set COPY_JANUS_SAMPLES=false"
 	rm -rf /html/*
 	cp -R /samples/. /html/
-	printf 'var server = "https://" + window.location.hostname + ":8089/janus";\nvar iceServers = %s;\nvar iceTransportPolicy = "%s";\n' \
-		"${ICE_SERVERS:-[]}" "${ICE_TRANSPORT_POLICY:-relay}" >/html/settings.js
+	# The demos of 1.1.2 name two variables that their settings do not have.
+	printf 'iceServers = %s;\nvar token, apisecret;\n' "${ICE_SERVERS:-[]}" >>/html/settings.js
 fi
 
 config=/janus/etc/janus
