@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { KUBE_TIMEOUT_S = 10, KUBE_BODY_SIZE_MAX = 16 << 20, KUBE_TOKEN_SIZE_MAX = 16 << 10, KUBE_ERROR_SIZE = 512 };
+enum { KUBE_TIMEOUT_S = 10, KUBE_BODY_SIZE_MAX = 4 << 20, KUBE_TOKEN_SIZE_MAX = 16 << 10, KUBE_ERROR_SIZE = 512 };
 
 /* Where kubelets put the files of a pod's service account. */
 #define KUBE_FOLDER_DEFAULT "/var/run/secrets/kubernetes.io/serviceaccount"

@@ -87,34 +87,46 @@ static const char *address_of(const json_t *node, const char *type)
 	return "";
 }
 
-static const char *pick_address(const json_t *nodes, const char *type)
+static enum kube_node_rank rank_of(const json_t *node, const char **ret_ip)
 {
-	size_t i;
-	const json_t *node;
-	const char *any = "";
-	json_array_foreach(nodes, i, node)
-	{
-		const char *address = address_of(node, type);
-		if (*address && is_ready(node))
-			return address;
-		if (*any == '\0')
-			any = address;
-	}
-	return any;
+	bool ready = is_ready(node);
+	*ret_ip = address_of(node, "ExternalIP");
+	if (**ret_ip != '\0')
+		return ready ? NODE_EXTERNAL_READY : NODE_EXTERNAL;
+	*ret_ip = address_of(node, "InternalIP");
+	if (**ret_ip != '\0')
+		return ready ? NODE_INTERNAL_READY : NODE_INTERNAL;
+	return NODE_NONE;
 }
 
-bool kube_nodes_read(const char *text, struct kube_node *ret_node)
+/* The API server's token is base64 for URLs: nothing in it needs an escape. What is not like that is not asked with. */
+static void read_continue(const json_t *list, char ret_continue[static KUBE_CONTINUE_SIZE])
 {
-	json_t *object = load(text, "NodeList");
-	if (object == NULL)
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	const char *text = text_of(json_object_get(list, "metadata"), "continue");
+	size_t size = strlen(text);
+	bool fits = size < KUBE_CONTINUE_SIZE && strspn(text, allowed) == size;
+	snprintf(ret_continue, KUBE_CONTINUE_SIZE, "%s", fits ? text : "");
+}
+
+bool kube_nodes_read(const char *text, struct kube_node *node, char ret_continue[static KUBE_CONTINUE_SIZE])
+{
+	json_t *list = load(text, "NodeList");
+	if (list == NULL)
 		return false;
-	struct kube_node node = {0};
-	const json_t *items = json_object_get(object, "items");
-	const char *external = pick_address(items, "ExternalIP");
-	node.external = *external != '\0';
-	snprintf(node.ip, sizeof node.ip, "%s", node.external ? external : pick_address(items, "InternalIP"));
-	json_decref(object);
-	*ret_node = node;
+	size_t i;
+	const json_t *item;
+	json_array_foreach(json_object_get(list, "items"), i, item)
+	{
+		const char *ip;
+		enum kube_node_rank rank = rank_of(item, &ip);
+		if (rank <= node->rank)
+			continue;
+		node->rank = rank;
+		snprintf(node->ip, sizeof node->ip, "%s", ip);
+	}
+	read_continue(list, ret_continue);
+	json_decref(list);
 	return true;
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 
-enum { POLL_S = 1, DELAY_MAX_S = 10, LINE_SIZE = 1024 };
+enum { POLL_S = 1, DELAY_MAX_S = 10, LINE_SIZE = 1024, NODE_PAGE = 20, NODE_PAGES_MAX = 100 };
 
 struct publisher {
 	const struct publish_params *params;
@@ -122,19 +122,26 @@ static bool ask_service(struct publisher *p, struct kube_service *ret_service)
 	return good;
 }
 
+/* A few at a time: nodes are large objects, and the memory of a Job is small. */
 static bool ask_nodes(struct publisher *p, struct kube_node *ret_node)
 {
-	char *body = ask(p,
-		&(struct request){.path = "/api/v1/nodes?limit=100", .what = "Nodes", .resource = "nodes", .cluster_wide = true});
-	bool good = body != NULL && kube_nodes_read(body, ret_node);
-	if (body != NULL && !good)
-		tell(p, "Nodes: the API server's answer is not a list of them");
-	else if (good && ret_node->ip[0] == '\0') {
-		tell(p, "Nodes: none has an address yet");
-		good = false;
+	char path[sizeof "/api/v1/nodes?limit=&continue=" + 16 + KUBE_CONTINUE_SIZE], next[KUBE_CONTINUE_SIZE] = "";
+	*ret_node = (struct kube_node){0};
+	for (int page = 0; page < NODE_PAGES_MAX && ret_node->rank != NODE_EXTERNAL_READY; page++) {
+		snprintf(path, sizeof path, "/api/v1/nodes?limit=%d%s%s", NODE_PAGE, *next ? "&continue=" : "", next);
+		char *body = ask(p, &(struct request){.path = path, .what = "Nodes", .resource = "nodes", .cluster_wide = true});
+		bool good = body != NULL && kube_nodes_read(body, ret_node, next);
+		if (body != NULL && !good)
+			tell(p, "Nodes: the API server's answer is not a list of them");
+		free(body);
+		if (!good)
+			return false;
+		if (*next == '\0')
+			break;
 	}
-	free(body);
-	return good;
+	if (ret_node->rank == NODE_NONE)
+		tell(p, "Nodes: none has an address yet");
+	return ret_node->rank != NODE_NONE;
 }
 
 /* The node's port instead of a load balancer's. */
@@ -148,7 +155,7 @@ static bool use_node(struct publisher *p, const struct kube_service *service, st
 	}
 	if (!ask_nodes(p, &node))
 		return false;
-	if (!node.external)
+	if (node.rank < NODE_EXTERNAL)
 		tell(p, "no node has an ExternalIP: taking the InternalIP %s, which clients outside may not reach", node.ip);
 	snprintf(ret_address->host, sizeof ret_address->host, "%s", node.ip);
 	ret_address->port = service->node_port;

@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import threading
+import urllib.parse
 
 TOKEN = "a-service-accounts-token"
 
@@ -74,7 +75,10 @@ class Cluster:
         if self.failures.get((verb, resource)):
             return status(*self.failures[verb, resource].pop(0))
         if resource == "nodes":
-            return 200, {"kind": "NodeList", "items": self.nodes}
+            query = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query)
+            start, size = int(query.get("continue", ["0"])[0]), int(query["limit"][0])
+            more = {"continue": str(start + size)} if start + size < len(self.nodes) else {}
+            return 200, {"kind": "NodeList", "metadata": more, "items": self.nodes[start : start + size]}
         if path not in self.objects:
             return status(404, f"{path} not found")
         if verb == "patch":

@@ -86,6 +86,11 @@ def without_a_load_balancer_it_takes_a_node(t):
     scene.cluster.nodes = [node(), node(external="192.0.2.8", ready=False), node(external="192.0.2.9")]
     out, err = scene.expect("192.0.2.9", "31478")
     assert "taking a node's address" in out, out
+    # Of a large cluster it asks for a few at a time.
+    scene.cluster.nodes = [node()] * 65 + [node(external="192.0.2.10")]
+    scene.cluster.requests.clear()
+    scene.expect("192.0.2.10", "31478", wait=0)
+    equal(sum(verb == "list" for verb, _, _ in scene.cluster.requests), 4, "lists of nodes")
     # A Service without a load balancer is not waited for.
     scene.cluster.set_service(service("NodePort"))
     scene.cluster.nodes = [node()]

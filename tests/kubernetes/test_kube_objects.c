@@ -52,9 +52,10 @@ Test(kube_objects, read_services_that_lack_things)
 	static const char *const bad[] = {"", "{", "7", "[]", "{\"kind\":\"Status\"}", "{\"kind\":7}", "null"};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct kube_service s;
-		struct kube_node n;
+		struct kube_node n = {0};
+		char next[KUBE_CONTINUE_SIZE];
 		cr_expect_not(kube_service_read(bad[i], &s), "%s", bad[i]);
-		cr_expect_not(kube_nodes_read(bad[i], &n), "%s", bad[i]);
+		cr_expect_not(kube_nodes_read(bad[i], &n, next), "%s", bad[i]);
 	}
 }
 
@@ -68,24 +69,50 @@ Test(kube_objects, pick_a_node_that_is_ready_and_has_an_external_address)
 {
 	static const struct {
 		const char *items, *ip;
-		bool external;
+		enum kube_node_rank rank;
 	} cases[] = {
-		{"", "", false},
-		{NODE("True", IN("10.0.0.1")), "10.0.0.1", false},
-		{NODE("True", IN("10.0.0.1")) "," NODE("True", IN("10.0.0.2") "," EX("192.0.2.2")), "192.0.2.2", true},
-		{NODE("False", EX("192.0.2.1")) "," NODE("True", EX("192.0.2.2")), "192.0.2.2", true},
-		{NODE("False", EX("192.0.2.1")) "," NODE("True", IN("10.0.0.2")), "192.0.2.1", true},
-		{NODE("False", IN("10.0.0.1")) "," NODE("True", IN("10.0.0.2")), "10.0.0.2", false},
-		{"7,null,{\"status\":{}}", "", false},
+		{"", "", NODE_NONE},
+		{NODE("True", IN("10.0.0.1")), "10.0.0.1", NODE_INTERNAL_READY},
+		{NODE("True", IN("10.0.0.1")) "," NODE("True", IN("10.0.0.2") "," EX("192.0.2.2")), "192.0.2.2",
+			NODE_EXTERNAL_READY},
+		{NODE("False", EX("192.0.2.1")) "," NODE("True", EX("192.0.2.2")), "192.0.2.2", NODE_EXTERNAL_READY},
+		{NODE("False", EX("192.0.2.1")) "," NODE("True", IN("10.0.0.2")), "192.0.2.1", NODE_EXTERNAL},
+		{NODE("False", IN("10.0.0.1")) "," NODE("True", IN("10.0.0.2")), "10.0.0.2", NODE_INTERNAL_READY},
+		{"7,null,{\"status\":{}}", "", NODE_NONE},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		char text[2048];
-		struct kube_node node;
+		char next[KUBE_CONTINUE_SIZE];
+		struct kube_node node = {0};
 		snprintf(text, sizeof text, "{\"kind\":\"NodeList\",\"items\":[%s]}", cases[i].items);
-		cr_assert(kube_nodes_read(text, &node), "%zu", i);
+		cr_assert(kube_nodes_read(text, &node, next), "%zu", i);
+		cr_expect_str_eq(next, "");
 		cr_expect_str_eq(node.ip, cases[i].ip, "%zu: %s", i, node.ip);
-		cr_expect_eq(node.external, cases[i].external, "%zu", i);
+		cr_expect_eq(node.rank, cases[i].rank, "%zu", i);
 	}
+}
+
+Test(kube_objects, go_on_with_the_next_part_of_the_nodes)
+{
+	struct kube_node node = {0};
+	char next[KUBE_CONTINUE_SIZE], text[KUBE_CONTINUE_SIZE + 200];
+	cr_assert(kube_nodes_read(
+		"{\"kind\":\"NodeList\",\"metadata\":{\"continue\":\"aZ0-_\"},\"items\":[" NODE("True", IN("10.0.0.1")) "]}", &node,
+		next));
+	cr_expect_str_eq(next, "aZ0-_");
+	cr_assert(kube_nodes_read(
+		"{\"kind\":\"NodeList\",\"items\":[" NODE("True", IN("10.0.0.2")) "," NODE("False", EX("192.0.2.3")) "]}", &node,
+		next));
+	cr_expect_str_eq(next, "");
+	cr_expect_str_eq(node.ip, "192.0.2.3");
+	cr_assert(kube_nodes_read("{\"kind\":\"NodeList\",\"items\":[" NODE("True", IN("10.0.0.4")) "]}", &node, next));
+	cr_expect_str_eq(node.ip, "192.0.2.3");
+	cr_expect_eq(node.rank, NODE_EXTERNAL);
+	snprintf(text, sizeof text, "{\"kind\":\"NodeList\",\"metadata\":{\"continue\":\"%0*d\"}}", KUBE_CONTINUE_SIZE, 0);
+	cr_assert(kube_nodes_read(text, &node, next));
+	cr_expect_str_eq(next, "");
+	cr_assert(kube_nodes_read("{\"kind\":\"NodeList\",\"metadata\":{\"continue\":\"a&b\"}}", &node, next));
+	cr_expect_str_eq(next, "");
 }
 
 Test(kube_objects, read_what_the_server_says_of_an_error_as_one_line)
