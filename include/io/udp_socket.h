@@ -14,6 +14,7 @@ struct udp_socket_options {
 	int receive_buffer; /* bytes; 0: leave the system's default */
 	int send_buffer;
 	bool reuse_port; /* listeners of several shards */
+	bool shut;       /* lets nothing in yet: for udp_socket_open_group */
 	bool listener;   /* report the destination address of each packet */
 	bool freebind;   /* bind an address that this machine does not have (yet) */
 };
@@ -23,8 +24,8 @@ int udp_socket_open(const struct addr *local, const struct udp_socket_options *o
 
 /*
  * `count` sockets on one address and port that share its traffic, flow by flow (SO_REUSEPORT). The first is bound exclusively
- * before the others join, so a port that any other process listens on gives -EADDRINUSE instead of half of the traffic. All or
- * none.
+ * before the others join, so a port that any other process listens on gives -EADDRINUSE instead of half of the traffic. Nothing is
+ * received before the group is complete. All or none.
  */
 int udp_socket_open_group(
 	const struct addr *local, const struct udp_socket_options *options, unsigned count, int ret_fds[], int *ret_receive_buffer);

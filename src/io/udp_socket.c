@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/udp.h>
 #include <unistd.h>
@@ -64,6 +65,20 @@ static int set_options(int fd, enum addr_family family, const struct udp_socket_
 	return 0;
 }
 
+/* While a group grows, packets would queue at members whose flows are another's once it is complete: nothing is let in until then.
+ * */
+static bool shut(int fd)
+{
+	struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};
+	struct sock_fprog program = {.len = 1, .filter = &nothing};
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+}
+
+static bool open_up(int fd)
+{
+	return set_int(fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
+}
+
 int udp_socket_open(const struct addr *local, const struct udp_socket_options *options, int *ret_receive_buffer)
 {
 	struct sockaddr_storage name;
@@ -75,6 +90,8 @@ int udp_socket_open(const struct addr *local, const struct udp_socket_options *o
 		return -errno;
 	int error = set_options(fd, (enum addr_family)local->family, options);
 	if (error == 0 && options->reuse_port && !set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+		error = -errno;
+	if (error == 0 && options->shut && !shut(fd))
 		error = -errno;
 	if (error == 0 && bind(fd, (struct sockaddr *)&name, name_size) < 0)
 		error = -errno;
@@ -93,6 +110,7 @@ int udp_socket_open_group(
 	/* The first must not share: SO_REUSEPORT would silently take a part of another process's traffic, or give away ours. */
 	struct udp_socket_options member = *options;
 	member.reuse_port = false;
+	member.shut = count > 1;
 	struct addr address = *local;
 	unsigned opened = 0;
 	int error = 0;
@@ -112,6 +130,9 @@ int udp_socket_open_group(
 			break;
 		}
 	}
+	for (unsigned i = 0; i < count && count > 1 && error == 0; i++)
+		if (!open_up(ret_fds[i]))
+			error = -errno;
 	if (error == 0)
 		return 0;
 	while (opened > 0)

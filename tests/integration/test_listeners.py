@@ -302,6 +302,59 @@ def a_realm_changes_under_calls(t):
 
 
 @case(timeout=30)
+def credentials_routes_limits_and_certificates_change_under_calls(t):
+    streams = Streams(t)
+    flows = [Flow(streams, transport) for transport in TRANSPORTS]
+    renewed = streams.authority.identity().write(streams.directory, "renewed")
+    pair = dict(zip(("cert", "key"), renewed))
+    with flowing(*flows):
+        reload(streams.relay, {"auth": {"credentials": {"username": "new", "password": "secret"}}})
+        change(streams, lambda listeners: [listeners[name].update(pair) for name in ("tls", "dtls")])
+        change(streams, lambda listeners: [listener.update(public_port=443) for listener in listeners.values()])
+        reload(streams.relay, {"admin": {"user_quota": 1, "loglevel": "all:WARN", "name": "other"}})
+    equal(retiring(streams.relay), [], "retiring")
+    held = streams.client("udp", username="new", password="secret")
+    held.allocate()
+    for flow in flows:
+        goes_on(flow)
+        old = streams.client(flow.name)
+        old.refused(401, old.allocate)
+        new = streams.client(flow.name, username="new", password="secret")
+        new.refused(486, new.allocate)
+    with flowing(*flows):
+        change(streams, lambda listeners: [listener.update(routes=[]) for listener in listeners.values()])
+    for flow in flows:
+        flow.client.refresh()
+        flow.client.refused(403, flow.client.permit, PEER)
+        flow.round()
+
+
+@case(timeout=30)
+def revoke_ends_the_calls_of_a_removed_listener(t):
+    streams = Streams(t)
+    flows = [Flow(streams, transport) for transport in TRANSPORTS]
+    with flowing(flows[0]):
+        reload(streams.relay, {"listeners": streams.relay.config["listeners"][:1], "revoke": True})
+    streams.wait_for("allocations", 1)
+    goes_on(flows[0])
+
+
+@case(timeout=30)
+def a_listener_that_changes_while_draining_cuts_nothing(t):
+    streams = Streams(t)
+    flows = [Flow(streams, transport) for transport in TRANSPORTS]
+    with flowing(*flows):
+        streams.relay.signal(signal.SIGTERM)
+        streams.relay.wait_for_log("draining")
+        change(streams, lambda listeners: [listeners[name].update(port=t.port()) for name in ("udp", "tls")])
+        equal(streams.relay.http("/ready")[0], 200, "/ready while draining")
+    for flow in flows:
+        goes_on(flow)
+        flow.client.refresh(0)
+    equal(streams.relay.wait(3), 0, "exit status")
+
+
+@case(timeout=30)
 def endpoints_move(t):
     streams = Streams(t)
     relay = streams.relay

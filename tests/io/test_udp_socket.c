@@ -111,6 +111,22 @@ Test(udp_socket_group, spreads_flows_over_its_members)
 	cr_expect_eq(total, FLOWS);
 }
 
+/* As its members are until the last one is bound. */
+Test(udp_socket_group, a_member_that_is_shut_queues_nothing)
+{
+	uint8_t byte = 1;
+	int from = udp_socket_open(&rig_loopback4, &(struct udp_socket_options){0}, NULL);
+	int fd = udp_socket_open(&rig_loopback4, &(struct udp_socket_options){.shut = true}, NULL);
+	cr_assert_geq(fd, 0, "%s", strerror(-fd));
+	struct sockaddr_storage name;
+	struct addr local = udp_socket_local(fd);
+	socklen_t size = addr_to_sockaddr(&local, &name);
+	cr_expect_eq(sendto(from, &byte, 1, 0, (struct sockaddr *)&name, size), 1);
+	cr_expect_eq(recv(fd, &byte, 1, 0), -1);
+	close(from);
+	close(fd);
+}
+
 /* Also for a second group: both would get a part of the clients, silently. */
 Test(udp_socket_group, refuses_a_port_that_a_group_holds_already)
 {
