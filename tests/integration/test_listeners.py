@@ -87,7 +87,7 @@ def new_call(streams, transport, address):
 @case(timeout=40)
 def another_port_cuts_no_call(t):
     streams = Streams(t)
-    flows = [Flow(streams, transport) for transport in TRANSPORTS]
+    flows = [Flow(streams, transport, ipv6=ipv6) for transport in TRANSPORTS for ipv6 in (False, True)]
     ports = {transport: t.port() for transport in TRANSPORTS}
 
     def move(listeners):
@@ -171,9 +171,11 @@ def datagrams_change_their_protocol_on_one_port(t):
     streams.relay.start(["-c", streams.relay.config_path])
     secure = {**one, "protocol": "dtls", **streams.pair()}
     streams.secure = streams.plain
-    first = Flow(streams, "udp")
-    with flowing(first):
+    first, also = Flow(streams, "udp"), Flow(streams, "udp", ipv6=True)
+    with flowing(first, also):
         reload(streams.relay, {"listeners": [secure]})
+    goes_on(also)
+    also.client.refresh(0)
     second = Flow(streams, "dtls")
     late = streams.client("udp")
     try:

@@ -58,6 +58,9 @@ Test(options, read_everything_there_is)
 	cr_assert_eq(o.drain_timeout_s, 7);
 	cr_assert_eq(o.log_format, LOG_JSON);
 	cr_assert_str_eq(o.loglevel, "all:WARN");
+	cr_assert(o.awaits);
+	cr_assert_not(parse("-w").awaits, "there is no file to wait for");
+	cr_assert_not(parse("-c u.json").awaits);
 	cr_assert_str_eq(parse("--config=u.json").file, "u.json");
 	cr_assert_str_eq(parse("-v").loglevel, "all:DEBUG");
 	cr_assert_str_eq(parse("turn://u:p@h").uri, "turn://u:p@h");
