@@ -1,8 +1,15 @@
 """Calls whose packets never stop while something is done to the relay."""
 
 import contextlib
+import copy
+import socket
 import threading
 import time
+
+import stream_client
+from harness import PEER, eventually
+from streams import talks
+from test_reload import reload
 
 CHANNEL = 0x4000
 
@@ -64,3 +71,73 @@ def flowing(*flows):
     for flow in flows:
         flow.stop()
         assert flow.rounds > 10, f"{flow.name}: only {flow.rounds} rounds"
+
+
+# What is done to a relay meanwhile, and what clients of before and of now meet.
+
+CLASSES = {"udp": "udp", "dtls": "udp", "tcp": "tcp", "tls": "tcp"}
+
+
+def change(streams, edit, good=True, **top):
+    """A reload of the configuration as `edit` leaves it: it is given {name: listener}, to change."""
+    listeners = {listener["name"]: copy.deepcopy(listener) for listener in streams.relay.config["listeners"]}
+    edit(listeners)
+    reload(streams.relay, {**top, "listeners": list(listeners.values())}, good)
+
+
+def retiring(relay):
+    return relay.status()["uturn"]["retiring"]
+
+
+def wait_until_retired(relay):
+    eventually(lambda: not retiring(relay), "no listener retires any more")
+
+
+def is_open(transport, address):
+    """Does anything listen there?"""
+    kind = socket.SOCK_DGRAM if CLASSES[transport] == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(address)
+        except OSError:
+            return True
+    return False
+
+
+def goes_on(flow):
+    """Whatever a call does in its life."""
+    flow.client.refresh()
+    flow.client.permit(PEER)
+    flow.client.bind(0x4000, flow.address)
+    flow.round()
+
+
+@contextlib.contextmanager
+def dialling(streams, address):
+    """Clients that are made meanwhile come to this address, whatever their transport."""
+    before = streams.plain, streams.secure
+    streams.plain = streams.secure = address
+    try:
+        yield
+    finally:
+        streams.plain, streams.secure = before
+
+
+def no_new_call(streams, transport, address):
+    """Over what is left of a listener."""
+    try:
+        with dialling(streams, address):
+            late = streams.client(transport)
+    except (OSError, stream_client.Closed):
+        return
+    late.refused(508, late.allocate)
+
+
+def new_call(streams, transport, address):
+    """One that works, and is over."""
+    with dialling(streams, address):
+        client, peer, _ = streams.call(transport)
+    talks(client, peer)
+    client.refresh(0)
+    client.close()

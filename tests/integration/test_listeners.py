@@ -1,87 +1,16 @@
-"""Listeners, realm and endpoints change while calls go on, over each transport: no packet is lost, and no call is cut."""
+"""Listeners come, change and go while calls go on, over each transport: no packet is lost, and no call is cut."""
 
-import contextlib
 import copy
-import signal
 import socket
 import time
 
-import stream_client
 import stun
 from client import NoAnswer, Refused
-from flows import Flow, flowing
+from flows import Flow, change, flowing, goes_on, is_open, new_call, no_new_call, retiring, wait_until_retired
 from harness import PEER, case, equal, eventually
-from relay import merged
-from streams import TRANSPORTS, Streams, talks
+from streams import TRANSPORTS, Streams
 from test_proxy_protocol import version_1
 from test_reload import reload
-
-CLASSES = {"udp": "udp", "dtls": "udp", "tcp": "tcp", "tls": "tcp"}
-
-
-def change(streams, edit, good=True, **top):
-    """A reload of the configuration as `edit` leaves it: it is given {name: listener}, to change."""
-    listeners = {listener["name"]: copy.deepcopy(listener) for listener in streams.relay.config["listeners"]}
-    edit(listeners)
-    reload(streams.relay, {**top, "listeners": list(listeners.values())}, good)
-
-
-def retiring(relay):
-    return relay.status()["uturn"]["retiring"]
-
-
-def wait_until_retired(relay):
-    eventually(lambda: not retiring(relay), "no listener retires any more")
-
-
-def is_open(transport, address):
-    """Does anything listen there?"""
-    kind = socket.SOCK_DGRAM if CLASSES[transport] == "udp" else socket.SOCK_STREAM
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(address)
-        except OSError:
-            return True
-    return False
-
-
-def goes_on(flow):
-    """Whatever a call does in its life."""
-    flow.client.refresh()
-    flow.client.permit(PEER)
-    flow.client.bind(0x4000, flow.address)
-    flow.round()
-
-
-@contextlib.contextmanager
-def dialling(streams, address):
-    """Clients that are made meanwhile come to this address, whatever their transport."""
-    before = streams.plain, streams.secure
-    streams.plain = streams.secure = address
-    try:
-        yield
-    finally:
-        streams.plain, streams.secure = before
-
-
-def no_new_call(streams, transport, address):
-    """Over what is left of a listener."""
-    try:
-        with dialling(streams, address):
-            late = streams.client(transport)
-    except (OSError, stream_client.Closed):
-        return
-    late.refused(508, late.allocate)
-
-
-def new_call(streams, transport, address):
-    """One that works, and is over."""
-    with dialling(streams, address):
-        client, peer, _ = streams.call(transport)
-    talks(client, peer)
-    client.refresh(0)
-    client.close()
 
 
 @case(timeout=40)
@@ -264,74 +193,6 @@ def names_change_places(t):
 
 
 @case(timeout=30)
-def relay_addresses_and_ports_are_for_new_calls(t):
-    streams = Streams(t)
-    flows = [Flow(streams, transport) for transport in TRANSPORTS]
-    first, last = t.relay_ports
-    moved = {"min_relay_port": first + 500, "max_relay_port": first + 599, "advertised_address": "127.0.0.77"}
-    with flowing(*flows):
-        change(streams, lambda listeners: [listener.update(moved) for listener in listeners.values()])
-    equal(retiring(streams.relay), [], "retiring")
-    for flow in flows:
-        goes_on(flow)
-        client = streams.client(flow.name)
-        client.allocate()
-        equal(client.relayed[0], "127.0.0.77", "the advertised address")
-        assert first + 500 <= client.relayed[1] <= first + 599, f"relay port {client.relayed[1]}"
-
-
-@case(timeout=30)
-def a_realm_changes_under_calls(t):
-    streams = Streams(t)
-    flows = [Flow(streams, transport) for transport in TRANSPORTS]
-    with flowing(*flows):
-        reload(streams.relay, {"auth": {"realm": "another.example", "credentials": {"password": "other"}}})
-    for flow in flows:
-        # As if the nonce had grown old: the answer has the realm that the call's key was made of.
-        flow.client.nonce = b"stale"
-        goes_on(flow)
-        equal(flow.client.realm, b"test", "the realm that the call is told")
-        late = streams.client(flow.name, password="other")
-        late.allocate()
-        equal(late.realm, b"another.example", "the realm that a new client is told")
-    with flowing(*flows):
-        reload(streams.relay, {"auth": {"type": "none", "credentials": None}})
-    for flow in flows:
-        goes_on(flow)
-        late = streams.client(flow.name, password="other")
-        equal(late.exchange(stun.encode(stun.BINDING, stun.REQUEST, [])).kind, stun.SUCCESS, "Binding")
-        late.refused(403, late.allocate)
-
-
-@case(timeout=30)
-def credentials_routes_limits_and_certificates_change_under_calls(t):
-    streams = Streams(t)
-    flows = [Flow(streams, transport) for transport in TRANSPORTS]
-    renewed = streams.authority.identity().write(streams.directory, "renewed")
-    pair = dict(zip(("cert", "key"), renewed))
-    with flowing(*flows):
-        reload(streams.relay, {"auth": {"credentials": {"username": "new", "password": "secret"}}})
-        change(streams, lambda listeners: [listeners[name].update(pair) for name in ("tls", "dtls")])
-        change(streams, lambda listeners: [listener.update(public_port=443) for listener in listeners.values()])
-        reload(streams.relay, {"admin": {"user_quota": 1, "loglevel": "all:WARN", "name": "other"}})
-    equal(retiring(streams.relay), [], "retiring")
-    held = streams.client("udp", username="new", password="secret")
-    held.allocate()
-    for flow in flows:
-        goes_on(flow)
-        old = streams.client(flow.name)
-        old.refused(401, old.allocate)
-        new = streams.client(flow.name, username="new", password="secret")
-        new.refused(486, new.allocate)
-    with flowing(*flows):
-        change(streams, lambda listeners: [listener.update(routes=[]) for listener in listeners.values()])
-    for flow in flows:
-        flow.client.refresh()
-        flow.client.refused(403, flow.client.permit, PEER)
-        flow.round()
-
-
-@case(timeout=30)
 def revoke_ends_the_calls_of_a_removed_listener(t):
     streams = Streams(t)
     flows = [Flow(streams, transport) for transport in TRANSPORTS]
@@ -339,46 +200,6 @@ def revoke_ends_the_calls_of_a_removed_listener(t):
         reload(streams.relay, {"listeners": streams.relay.config["listeners"][:1], "revoke": True})
     streams.wait_for("allocations", 1)
     goes_on(flows[0])
-
-
-@case(timeout=30)
-def a_listener_that_changes_while_draining_cuts_nothing(t):
-    streams = Streams(t)
-    flows = [Flow(streams, transport) for transport in TRANSPORTS]
-    with flowing(*flows):
-        streams.relay.signal(signal.SIGTERM)
-        streams.relay.wait_for_log("draining")
-        change(streams, lambda listeners: [listeners[name].update(port=t.port()) for name in ("udp", "tls")])
-        equal(streams.relay.http("/ready")[0], 200, "/ready while draining")
-    for flow in flows:
-        goes_on(flow)
-        flow.client.refresh(0)
-    equal(streams.relay.wait(3), 0, "exit status")
-
-
-@case(timeout=30)
-def endpoints_move(t):
-    streams = Streams(t)
-    relay = streams.relay
-    flow = Flow(streams, "udp")
-    health, metrics, old_health = t.port(), t.port(), relay.health
-    endpoints = {"healthcheck_endpoint": f"http://127.0.0.1:{health}", "metrics_endpoint": f"http://127.0.0.1:{metrics}/metrics"}
-    with flowing(flow):
-        relay.write_config(merged(relay.config, {"admin": endpoints}))
-        relay.signal(signal.SIGHUP)
-        eventually(lambda: is_open("tcp", ("127.0.0.1", health)), "health is at its new place")
-        relay.health, relay.metrics_port = health, metrics
-        equal(relay.http("/ready")[0], 200, "/ready")
-        assert relay.metrics().sum("uturn_config_reloads_total") >= 1, "not counted"
-        eventually(lambda: not is_open("tcp", ("127.0.0.1", old_health)), "the old one is closed")
-        # They change places.
-        relay.write_config(merged(relay.config, {"admin": {
-            "healthcheck_endpoint": f"http://127.0.0.1:{metrics}", "metrics_endpoint": f"http://:{health}/m",
-        }}))
-        relay.signal(signal.SIGHUP)
-        relay.health = metrics
-        eventually(lambda: relay.http_status("/ready") == 200, "health where metrics were")
-        equal(relay.http("/m", health)[0], 200, "metrics where health was")
 
 
 @case(timeout=30)
@@ -525,69 +346,3 @@ def everything_changes_and_nothing_is_lost(t):
         new_call(streams, flow.name, streams.address(flow.name))
     drops = {key: value for key, value in streams.relay.metrics().items() if key == "uturn_send_drops_total"}
     assert all(value == 0 for series in drops.values() for _, value in series), drops
-
-
-# Before there is any configuration.
-
-
-def awaiting(t):
-    """A relay whose file is not there yet; health is on port 8086 of a network of its own."""
-    t.needs_root()
-    import netns
-
-    netns.unshare()
-    relay = t.make_relay()
-    relay.config["admin"].pop("healthcheck_endpoint")
-    relay.health = 8086
-    relay.launch(["-w", "-c", relay.config_path, "--shards", str(t.shards), "--engine", t.engine])
-    eventually(lambda: relay.http_status("/live") == 200, "alive")
-    return relay
-
-
-@case()
-def a_relay_without_a_configuration_is_alive_and_not_ready(t):
-    relay = awaiting(t)
-    status, headers, body = relay.http("/live")
-    equal((status, headers["Content-Type"], body), (200, "application/json; charset=utf-8", b"{}\n"), "/live")
-    status, headers, body = relay.http("/ready")
-    equal(
-        (status, headers["Content-Type"], body),
-        (503, "application/json; charset=utf-8", b'{"status":503,"message":"stunnerd not ready"}\n'),
-        "/ready",
-    )
-    status = relay.status()
-    equal((status["status"], status["listeners"], status["allocationCount"]), ("NOT-READY", [], 0), "/status")
-    relay.write_config(text="{")
-    relay.wait_for_log("was not taken up .*; there is none yet")
-    equal(relay.http("/ready")[0], 503, "/ready after a broken configuration")
-    relay.write_config()
-    eventually(lambda: relay.http_status("/ready") == 200, "ready")
-    equal(relay.http("/ready")[2], b'{"status":200,"message":"READY"}\n', "/ready")
-    equal(relay.status()["status"], "READY", "status")
-    client, peer, _ = t.call(relay)
-    talks(client, peer)
-    relay.metrics()
-
-
-@case()
-def sigterm_before_any_configuration_leaves_at_once(t):
-    relay = awaiting(t)
-    relay.signal(signal.SIGTERM)
-    equal(relay.wait(2), 0, "exit status")
-
-
-@case(timeout=30)
-def from_nothing_to_everything(t):
-    relay = awaiting(t)
-    streams = Streams(t, start=False)
-    config = streams.relay.config
-    config["admin"].pop("healthcheck_endpoint")
-    streams.relay = relay
-    relay.write_config(config)
-    eventually(lambda: relay.http_status("/ready") == 200, "ready")
-    relay.metrics_port = int(config["admin"]["metrics_endpoint"].split(":")[2].split("/")[0])
-    flows = [Flow(streams, transport) for transport in TRANSPORTS]
-    with flowing(*flows):
-        reload(relay, {"auth": {"credentials": {"password": "other"}}})
-    for flow in flows:
-        goes_on(flow)
