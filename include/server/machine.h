@@ -20,6 +20,9 @@ void machine_read(const char *root, struct machine *ret_machine);
 /* Raises the soft descriptor limit to the hard one. Returns the limit in force. */
 uint32_t machine_raise_descriptors(void);
 
+/* How many shards there are to be when nobody says: one a processor, fewer where memory is tight. */
+unsigned machine_shards(const struct machine *machine);
+
 /* What the configuration asks for. */
 struct machine_wish {
 	unsigned shards, listeners;
@@ -40,14 +43,14 @@ struct machine_budget {
 	uint32_t stream_buffers; /* of each shard */
 };
 
-/* Threads that relay, where nobody says how many: one a processor, fewer where memory is tight. At least 1. */
-unsigned machine_shards(const struct machine *machine);
-
 /* How much this machine can hold: allocations and connections take descriptors, kernel sockets and our own state. Without
  * connections, all of it is for allocations. */
 void machine_plan(const struct machine *machine, const struct machine_wish *wish, struct machine_budget *ret_budget);
 
 /* Receive buffers of each shard: fewer where memory is tight. A power of two. */
 uint32_t machine_receive_buffers(const struct machine *machine, unsigned shards);
+
+/* The bytes to ask for, for each of so many sockets that may be full at the same time: `wanted`, or fewer where memory is tight. */
+uint32_t machine_socket_buffer(const struct machine *machine, uint32_t wanted, unsigned sockets);
 
 #endif

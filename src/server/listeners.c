@@ -28,16 +28,31 @@ static const char *advice(int error)
 	}
 }
 
-static void warn_if_clipped(const struct config *config, int granted)
+static void warn_if_clipped(uint32_t wanted, int granted)
 {
 	static bool warned;
-	if (warned || granted >= (int)config->admin.listener_receive_buffer)
+	if (warned || granted >= (int)wanted)
 		return;
 	warned = true;
 	log_warn(LOG_IO,
 		"receive buffers are clipped to %d of %u bytes, so bursts may be lost: raise net.core.rmem_max on the node (or "
 		"grant CAP_NET_ADMIN)",
-		granted, config->admin.listener_receive_buffer);
+		granted, wanted);
+}
+
+/* What each of the listeners' sockets asks for: all of their queues may be full at once. */
+static uint32_t receive_buffer(const struct server *server, const struct config *config)
+{
+	static bool told;
+	uint32_t wanted = config->admin.listener_receive_buffer;
+	uint32_t buffer =
+		machine_socket_buffer(&server->machine, wanted, server->shard_count * (unsigned)(config->listener_count + 1));
+	if (buffer < wanted && !told)
+		log_info(LOG_IO,
+			"receive buffers of listeners are %u bytes instead of %u, bounded by the memory limit of the cgroup",
+			buffer, wanted);
+	told |= buffer < wanted;
+	return buffer;
 }
 
 static int open_once(const struct server *server, const struct config *config, const struct config_listener *listener,
@@ -47,16 +62,17 @@ static int open_once(const struct server *server, const struct config *config, c
 		struct tcp_socket_options options = {0};
 		return tcp_socket_listen_group(bind, &options, server->shard_count, fds);
 	}
+	uint32_t buffer = receive_buffer(server, config);
 	struct udp_socket_options options = {
-		.receive_buffer = (int)config->admin.listener_receive_buffer,
-		.send_buffer = (int)config->admin.listener_receive_buffer,
+		.receive_buffer = (int)buffer,
+		.send_buffer = (int)buffer,
 		.reuse_port = true,
 		.listener = true,
 	};
 	int granted = 0;
 	int result = udp_socket_open_group(bind, &options, server->shard_count, fds, &granted);
 	if (result == 0)
-		warn_if_clipped(config, granted);
+		warn_if_clipped(buffer, granted);
 	return result;
 }
 

@@ -174,12 +174,16 @@ enum {
 	BYTES_PER_HANDSHAKE = 60 * 1024,
 	/* As src/shard/stream_buffers.h has it. */
 	BYTES_PER_STREAM_BUFFER = 68 * 1024,
-	/* The process itself with its buffers. */
-	BYTES_FIXED = 12 * 1024 * 1024,
+	/* The process itself: 3 to 4 MB of its own and of the kernel's, and as much of its program as runs. */
+	BYTES_FIXED = 7 * 1024 * 1024,
 	/* What libssl and libcrypto keep for themselves, certificates included. */
 	BYTES_FIXED_TLS = 1024 * 1024,
-	/* Receive buffers' share that a shard comes to use under load. */
+	/* The receive buffers that a shard has at least, filled to the brim by glued packets. */
 	BYTES_PER_SHARD = 4 * 1024 * 1024,
+	BYTES_PER_RECEIVE_BUFFER = 64 * 1024,
+	RECEIVE_BUFFERS_MIN = BYTES_PER_SHARD / BYTES_PER_RECEIVE_BUFFER,
+	RECEIVE_BUFFERS_MAX = 1024,
+	SOCKET_BUFFER_MIN = 64 * 1024,
 	/* Beside relay sockets: standard streams, inotify, the event loop, and the connections that HTTP accepts. */
 	DESCRIPTORS_FIXED = 160,
 	/* A ring, an event descriptor; listeners come on top. */
@@ -301,15 +305,26 @@ void machine_plan(const struct machine *machine, const struct machine_wish *wish
 
 unsigned machine_shards(const struct machine *machine)
 {
+	if (machine->memory_bytes == UINT64_MAX)
+		return machine->processors;
+	/* A third is for those whom they serve. */
 	uint64_t left = machine->memory_bytes > BYTES_FIXED ? machine->memory_bytes - BYTES_FIXED : 0;
-	uint64_t fit = left / BYTES_PER_SHARD;
-	return machine->processors < fit ? machine->processors : fit == 0 ? 1 : (unsigned)fit;
+	uint64_t fit = left / 3 * 2 / BYTES_PER_SHARD;
+	return fit == 0 ? 1 : (unsigned)lesser(fit, machine->processors);
 }
 
 uint32_t machine_receive_buffers(const struct machine *machine, unsigned shards)
 {
-	uint32_t buffers = 1024;
-	while (buffers > 64 && machine->memory_bytes != UINT64_MAX && (uint64_t)buffers * 4096 * shards > machine->memory_bytes / 8)
+	uint32_t buffers = RECEIVE_BUFFERS_MAX;
+	while (buffers > RECEIVE_BUFFERS_MIN && machine->memory_bytes != UINT64_MAX &&
+		(uint64_t)buffers * BYTES_PER_RECEIVE_BUFFER * shards > machine->memory_bytes / 4)
 		buffers /= 2;
 	return buffers;
+}
+
+uint32_t machine_socket_buffer(const struct machine *machine, uint32_t wanted, unsigned sockets)
+{
+	/* The kernel takes twice what it is asked for, and in version 2 counts it as ours. */
+	uint64_t fit = machine->memory_bytes / 16 / sockets;
+	return (uint32_t)lesser(wanted, fit < SOCKET_BUFFER_MIN ? SOCKET_BUFFER_MIN : fit);
 }

@@ -119,6 +119,9 @@ static struct turn_config *make_turn(const struct server *server, const struct c
 bool server_orders_create(const struct server *server, const struct config *config, struct turn_config *turn,
 	struct stream_config *streams, struct server_orders *ret_orders)
 {
+	/* Of relay sockets, those of a few that are flooded are full. */
+	enum { RELAYS_FLOODED = 4 };
+	const struct machine *machine = &server->machine;
 	*ret_orders = (struct server_orders){.list = {NULL}};
 	for (unsigned i = 0; i < server->shard_count; i++) {
 		struct shard_order *order = shard_order_create();
@@ -129,8 +132,9 @@ bool server_orders_create(const struct server *server, const struct config *conf
 		}
 		order->config = turn_config_ref(turn);
 		order->streams = stream_config_ref(streams);
-		order->relay_receive_buffer = (int)config->admin.relay_receive_buffer;
-		order->relay_send_buffer = (int)config->admin.relay_send_buffer;
+		order->relay_receive_buffer =
+			(int)machine_socket_buffer(machine, config->admin.relay_receive_buffer, RELAYS_FLOODED);
+		order->relay_send_buffer = (int)machine_socket_buffer(machine, config->admin.relay_send_buffer, RELAYS_FLOODED);
 		ret_orders->list[i] = order;
 	}
 	return true;
