@@ -24,6 +24,9 @@ const HOST_NAME = 'janus.example.test';
 const SERVER = `https://${HOST_NAME}:8089/janus`;
 const USER = 65532;
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+const relayVariables = {
+  STUNNER_PUBLIC_ADDR: addresses.host, STUNNER_USERNAME: credentials.username, STUNNER_PASSWORD: credentials.credential,
+};
 const iceServers = [{ urls: `turn:${addresses.host}:3478?transport=udp`, ...credentials }];
 
 const { values: options } = parseArgs({
@@ -115,6 +118,7 @@ function testRefusals(folders, directory) {
     [{ volumes: { ...all, '/etc/certs': empty } }, /^1 .*\/etc\/certs\/fullchain\.pem cannot be read/],
     [{ volumes: { ...all, '/html': foreign } }, /^1 .*\/html cannot be written by user 65532/],
     [{ volumes: all, environment: { RUN_WITH_HOST_CONFIGURATION_DIR: 'yes' } }, /^1 .*RUN_WITH_HOST_CONFIGURATION_DIR is 'yes': use true or false/],
+    [{ volumes: all, environment: { ...relayVariables, STUNNER_PASSWORD: 'a"b' } }, /^1 .*has a quote or a backslash/],
     [{ volumes: { ...all, '/janus/etc/janus_host': empty }, environment: { RUN_WITH_HOST_CONFIGURATION_DIR: 'true' } },
       /^1 .*janus_host\/janus\.jcfg cannot be read/],
   ];
@@ -130,7 +134,7 @@ async function main(directory) {
   const folders = makeFolders(directory, certificates);
   await report('image: a mistake is told', () => testRefusals(folders, directory));
   const command = containerCommand(options.root, ['/start.sh'], {
-    volumes: volumes(folders), environment: { ICE_SERVERS: JSON.stringify(iceServers) },
+    volumes: volumes(folders), environment: relayVariables,
   });
   const janus = await Janus.start(network.janus, addresses.janus, certificates, { command });
   const relay = await Relay.start(resolve(options.binary), podConfig(addresses.relay, [addresses.janus], certificates), network.relay);

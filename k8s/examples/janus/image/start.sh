@@ -3,7 +3,8 @@
 #
 #   RUN_WITH_HOST_CONFIGURATION_DIR=true  the configuration is the folder mounted at /janus/etc/janus_host, not the embedded one
 #   COPY_JANUS_SAMPLES=false              /html stays as it is
-#   ICE_SERVERS='[{"urls": "turn:…"}]'    the relay, for the browsers that open the samples; Janus itself is told nothing of it
+#   ICE_SERVERS='[{"urls": "turn:…"}]'    the relay, for the browsers that open the samples; Janus itself is told nothing of it. Without
+#                                         it: what STUNNER_PUBLIC_ADDR, STUNNER_PUBLIC_PORT, STUNNER_USERNAME and STUNNER_PASSWORD say
 set -eu
 
 fail() {
@@ -19,12 +20,25 @@ switch() {
 	esac
 }
 
+ice_servers() {
+	if [ -n "${ICE_SERVERS:-}" ] || [ -z "${STUNNER_PUBLIC_ADDR:-}" ]; then
+		echo "${ICE_SERVERS:-[]}"
+		return
+	fi
+	case ${STUNNER_USERNAME:-}${STUNNER_PASSWORD:-} in
+	*[\"\\]*) fail 'STUNNER_USERNAME or STUNNER_PASSWORD has a quote or a backslash: set ICE_SERVERS instead' ;;
+	esac
+	printf '[{"urls": "turn:%s:%s?transport=udp", "username": "%s", "credential": "%s"}]' \
+		"$STUNNER_PUBLIC_ADDR" "${STUNNER_PUBLIC_PORT:-3478}" "${STUNNER_USERNAME:-}" "${STUNNER_PASSWORD:-}"
+}
+
 if switch COPY_JANUS_SAMPLES "${COPY_JANUS_SAMPLES:-true}"; then
 	[ -w /html ] || fail "/html cannot be written by user 65532: chown the folder that is mounted there, or set COPY_JANUS_SAMPLES=false"
 	rm -rf /html/*
 	cp -R /samples/. /html/
 	# The demos of 1.1.2 name two variables that their settings do not have.
-	printf 'iceServers = %s;\nvar token, apisecret;\n' "${ICE_SERVERS:-[]}" >>/html/settings.js
+	servers=$(ice_servers)
+	printf 'iceServers = %s;\nvar token, apisecret;\n' "$servers" >>/html/settings.js
 fi
 
 config=/janus/etc/janus
