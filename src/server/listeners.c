@@ -94,14 +94,18 @@ static int open_group(const struct server *server, const struct config *config, 
 static void put_sockets(const struct server *server, const struct config_listener *listener, unsigned family, unsigned at,
 	const int fds[], struct server_orders *orders)
 {
-	char text[ADDR_TEXT_SIZE];
 	for (unsigned shard = 0; shard < server->shard_count; shard++) {
 		struct shard_listener *out = &orders->list[shard]->listeners[at];
 		out->fds[family] = fds[shard];
 		out->bound[family] = !addr_is_any(&listener->bind[family]);
 	}
-	log_info(LOG_IO, "listener %s: %s %s%s", listener->name, config_protocol_name(listener->protocol),
-		addr_format(&listener->bind[family], text), listener->proxy_protocol ? " behind proxies" : "");
+}
+
+static void log_socket(const struct config_listener *listener, int family, const char *how)
+{
+	char text[ADDR_TEXT_SIZE];
+	log_info(LOG_IO, "listener %s: %s %s%s%s", listener->name, config_protocol_name(listener->protocol),
+		addr_format(&listener->bind[family], text), listener->proxy_protocol ? " behind proxies" : "", how);
 }
 
 /* One listener's sockets of one family. A family that the machine lacks may be missing when the bind address was not named. */
@@ -138,17 +142,6 @@ static unsigned add_listener(const struct server *server, uint8_t slot, struct s
 	return at;
 }
 
-static void take_over(const struct server *server, const struct config_listener *listener, unsigned family, unsigned at,
-	uint8_t from, struct server_orders *orders)
-{
-	char text[ADDR_TEXT_SIZE];
-	for (unsigned shard = 0; shard < server->shard_count; shard++)
-		orders->list[shard]->listeners[at].from[family] = from;
-	log_info(LOG_IO, "listener %s: %s %s%s, on the sockets that are open there", listener->name,
-		config_protocol_name(listener->protocol), addr_format(&listener->bind[family], text),
-		listener->proxy_protocol ? " behind proxies" : "");
-}
-
 bool listeners_open(
 	const struct server *server, const struct config *config, const struct listener_plan *plan, struct server_orders *orders)
 {
@@ -156,21 +149,34 @@ bool listeners_open(
 		const struct listener_opening *opening = &plan->openings[i];
 		const struct config_listener *listener = &config->listeners[opening->index];
 		unsigned at = add_listener(server, listener->slot, orders);
+		for (unsigned shard = 0; shard < server->shard_count; shard++)
+			memcpy(orders->list[shard]->listeners[at].from, opening->from, sizeof opening->from);
 		for (unsigned family = 0; family < RELAY_FAMILIES; family++) {
-			char text[ADDR_TEXT_SIZE];
-			if (opening->from[family] != LISTENER_NONE)
-				take_over(server, listener, family, at, opening->from[family], orders);
-			else if (listener->waits[family])
-				log_warn(LOG_IO,
-					"listener %s: %s waits until sockets in its way close: a listener that was removed or "
-					"replaced has them and still has clients",
-					listener->name, addr_format(&listener->bind[family], text));
-			else if (listener->bind[family].family != ADDR_NONE &&
-				 !open_family(server, config, listener, family, at, orders))
+			bool opens = opening->from[family] == LISTENER_NONE && !listener->waits[family] &&
+				     listener->bind[family].family != ADDR_NONE;
+			if (opens && !open_family(server, config, listener, family, at, orders))
 				return false;
 		}
 	}
 	return true;
+}
+
+void listeners_log(const struct config *config, const struct listener_plan *plan, const struct server_orders *orders)
+{
+	for (unsigned i = 0; i < plan->opening_count; i++) {
+		const struct config_listener *listener = &config->listeners[plan->openings[i].index];
+		const struct shard_listener *opened = &orders->list[0]->listeners[i];
+		for (int family = 0; family < RELAY_FAMILIES; family++) {
+			if (opened->fds[family] >= 0)
+				log_socket(listener, family, "");
+			else if (opened->from[family] != LISTENER_NONE)
+				log_socket(listener, family, ", on the sockets that are open there");
+			else if (listener->waits[family])
+				log_socket(listener, family,
+					" waits until sockets in its way close: a listener that was removed or replaced has them "
+					"and still has clients");
+		}
+	}
 }
 
 static bool is_in_the_way(const struct server *server, const struct config_listener *listener, int family)
@@ -205,6 +211,7 @@ bool listeners_open_waiting(struct server *server, struct config_listener *liste
 			continue;
 		}
 		put_sockets(server, listener, (unsigned)family, at, fds, orders);
+		log_socket(listener, family, "");
 		listener->waits[family] = false;
 		any = true;
 	}

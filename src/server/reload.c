@@ -230,6 +230,7 @@ static void take_up(struct server *server, struct prospect *p)
 {
 	for (unsigned i = 0; i < server->shard_count; i++)
 		p->orders.list[i]->revoke = p->config->revoke;
+	listeners_log(p->config, &p->diff.listeners, &p->orders);
 	log_retiring(server, p->config);
 	log_certificates(server, p->config, p->streams);
 	log_budget(&server->budget, &p->budget);

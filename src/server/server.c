@@ -275,8 +275,10 @@ int server_run(struct config *config, const struct options *options)
 {
 	struct server server = {.options = options, .world = config_world_system(), .awaits = true};
 	struct config *first = config == NULL ? zero_config(options) : config;
-	if (first == NULL)
-		return fail("not enough memory to start"), 1;
+	if (first == NULL) {
+		fail("not enough memory to start");
+		return 1;
+	}
 	log_configure(first->admin.loglevel, first->admin.log_format, NULL);
 	int status = 1;
 	lockdown_begin(first->admin.lockdown, options, first, &server.lockdown);

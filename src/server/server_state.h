@@ -65,6 +65,8 @@ struct server_orders {
  * was opened is in the orders. */
 bool listeners_open(
 	const struct server *server, const struct config *config, const struct listener_plan *plan, struct server_orders *orders);
+/* A line for each socket of it. */
+void listeners_log(const struct config *config, const struct listener_plan *plan, const struct server_orders *orders);
 /* Tries again for a listener that waits, whose sockets are in nobody's way any more if this is true: it is in the orders. */
 bool listeners_open_waiting(struct server *server, struct config_listener *listener, struct server_orders *orders);
 

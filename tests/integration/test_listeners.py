@@ -251,7 +251,7 @@ def another_bind_address_waits_for_the_calls(t):
         reload(streams.relay, {"listeners": narrow})
         # Connections have sockets of their own: their listener waits for nothing but the old one's end.
         eventually(lambda: is_open("tcp", streams.plain), "TCP has come back")
-    streams.relay.wait_for_log(r"listener udp: 127\.0\.0\.1:\d+ waits until sockets in its way close")
+    streams.relay.wait_for_log(r"listener udp: UDP 127\.0\.0\.1:\d+ waits until sockets in its way close")
     no_new_call(streams, "udp", streams.plain)
     new_call(streams, "tcp", streams.plain)
     goes_on(flow)
