@@ -22,7 +22,6 @@ struct shard_counters {
 	struct traffic_counters clusters[LIMIT_CLUSTERS];
 	counter turn_time_buckets[TURN_TIME_BUCKETS]; /* not cumulative */
 	counter turn_time_sum_ns;
-	counter orders_taken;  /* a new configuration, or the end of a listener, is in effect */
 	counter mailbox_full;  /* messages that found no room */
 	counter relay_sockets; /* gauge */
 	counter relay_open_failures;

@@ -109,7 +109,7 @@ void listeners_take_order(struct shard *shard, const struct shard_order *order)
 		open_listener(shard, &order->listeners[i]);
 	close_acceptors(shard);
 	set_ways(shard);
-	counter_add(&shard->counters->orders_taken, 1);
+	atomic_fetch_add_explicit(&shard->orders_taken, 1, memory_order_release);
 }
 
 void listener_close(struct shard *shard, unsigned listener)
@@ -118,5 +118,5 @@ void listener_close(struct shard *shard, unsigned listener)
 	for (unsigned other = 0; other < LIMIT_LISTENERS; other++)
 		shard->sharers[other] &= ~(UINT32_C(1) << listener);
 	set_ways(shard);
-	counter_add(&shard->counters->orders_taken, 1);
+	atomic_fetch_add_explicit(&shard->orders_taken, 1, memory_order_release);
 }

@@ -148,6 +148,7 @@ int shard_start(const struct shard_params *params, struct shard **ret_shard, cha
 	sem_init(&shard->opened, 0, 0);
 	sem_init(&shard->released, 0, 0);
 	atomic_init(&shard->heartbeat_ns, shard->now.mono_ns);
+	atomic_init(&shard->orders_taken, 0);
 	snprintf(ret_reason, ENGINE_REASON_SIZE, "not enough memory");
 
 	int result = create_core(shard);
@@ -198,7 +199,7 @@ const struct shard_counters *shard_counters(const struct shard *shard)
 
 uint64_t shard_orders_taken(const struct shard *shard)
 {
-	return counter_read(&shard->counters->orders_taken);
+	return atomic_load_explicit(&shard->orders_taken, memory_order_acquire);
 }
 
 const struct turn_counters *shard_turn_counters(const struct shard *shard)

@@ -87,7 +87,7 @@ struct shard {
 		released; /* posted by the thread: engine opened (or failed), loop ended; to the thread: run, close the engine */
 	int open_result;
 	char *open_reason; /* the starter's buffer */
-	_Atomic uint64_t heartbeat_ns;
+	_Atomic uint64_t heartbeat_ns, orders_taken;
 };
 
 /* A socket's tag: which listener it belongs to, or which relay. */
