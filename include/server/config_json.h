@@ -1,7 +1,7 @@
 /*
  * config_json - a JSON document as a tree of plain values. The only part of the configuration that knows jansson.
  *
- * Bounds: duplicate names, NUL characters and numbers past 64 bits are syntax errors.
+ * Bounds: duplicate names, NUL characters, numbers past 64 bits and more than CONFIG_VALUES_MAX values are syntax errors.
  */
 #ifndef UTURN_SERVER_CONFIG_JSON_H
 #define UTURN_SERVER_CONFIG_JSON_H

@@ -98,9 +98,31 @@ static void wipe_and_free(void *block)
 	free(block);
 }
 
+/* More values than one document has? Told before anything is made of them, by the characters that stand in front of each, and so
+ * with those inside of strings. *ret_error names the one that is too many. */
+static bool has_too_many(const char *text, size_t size, struct config_syntax_error *ret_error)
+{
+	size_t count = 0, line_start = 0;
+	int line = 1;
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] == '\n') {
+			line++;
+			line_start = i + 1;
+		}
+		if ((text[i] == ',' || text[i] == '[' || text[i] == '{') && ++count > CONFIG_VALUES_MAX) {
+			*ret_error = (struct config_syntax_error){
+				.line = line, .column = (int)(i - line_start) + 1, .text = "there are too many values"};
+			return true;
+		}
+	}
+	return false;
+}
+
 struct config_value *config_json_parse(const char *text, size_t size, struct config_syntax_error *ret_error)
 {
 	json_error_t error;
+	if (has_too_many(text, size, ret_error))
+		return NULL;
 	json_set_alloc_funcs(allocate, wipe_and_free);
 	allocation_failed = false;
 	json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);

@@ -56,7 +56,7 @@ static void forget(yaml_event_t *event)
 /* False: it is one too many, or carries what a configuration has no use for. */
 static bool is_sober(struct builder *b, const yaml_event_t *event, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
-	if (++b->values > CONFIG_YAML_VALUES_MAX)
+	if (++b->values > CONFIG_VALUES_MAX)
 		return refuse(b, event->start_mark, "there are too many values");
 	if (anchor != NULL)
 		return refuse(b, event->start_mark, "anchors (&) are not understood: remove it, and write out what stands for it");

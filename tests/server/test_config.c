@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "config_rig.h"
+#include "server/config_value.h"
 
 static struct config_rig rig;
 
@@ -436,4 +437,26 @@ Test(config, takes_lockdown_as_a_truth_value_or_a_word)
 		cr_assert_eq(c->admin.lockdown, cases[i].mode, "%s", cases[i].admin);
 		config_free(c);
 	}
+}
+
+Test(config, refuses_a_json_document_of_too_many_values)
+{
+	static struct config_problems problems;
+	size_t size = 2 * CONFIG_VALUES_MAX + 100;
+	char *text = malloc(size + 1);
+	cr_assert_not_null(text);
+	for (size_t commas = CONFIG_VALUES_MAX - 1; commas <= CONFIG_VALUES_MAX; commas++) {
+		size_t used = 0;
+		text[used++] = '[';
+		for (size_t i = 0; i < commas; i++) {
+			text[used++] = '0';
+			text[used++] = ',';
+		}
+		memcpy(text + used, "0]", 2);
+		problems = (struct config_problems){0};
+		cr_assert_null(config_load_text("t.json", text, used + 2, &rig.world, &problems));
+		bool too_many = strcmp(problems.list[0].text, "t.json:1:2097153: is not JSON: there are too many values") == 0;
+		cr_assert_eq(too_many, commas == CONFIG_VALUES_MAX, "%s", problems.list[0].text);
+	}
+	free(text);
 }

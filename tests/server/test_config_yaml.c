@@ -188,8 +188,8 @@ Test(config_yaml, sizes_are_bounded)
 	cr_assert(large_is_good(CONFIG_YAML_MEMBERS_MAX, true));
 	cr_assert_not(large_is_good(CONFIG_YAML_MEMBERS_MAX + 1, true));
 	cr_assert_not_null(strstr(error.text, "too many fields"), "%s", error.text);
-	cr_assert(large_is_good(CONFIG_YAML_VALUES_MAX - 1, false));
-	cr_assert_not(large_is_good(CONFIG_YAML_VALUES_MAX, false));
+	cr_assert(large_is_good(CONFIG_VALUES_MAX - 1, false));
+	cr_assert_not(large_is_good(CONFIG_VALUES_MAX, false));
 	cr_assert_not_null(strstr(error.text, "too many values"), "%s", error.text);
 }
 
