@@ -104,7 +104,7 @@ def works(t, relay, **options):
     return client
 
 
-@case(engines=("epoll",), shards=(1,))
+@case(shards=(1,))
 def the_operators_pod_relays(t):
     server, relay = following(t)
     equal(server.requests, [f"GET /api/v1/configs/{NAME}?node=node-1&watch=true HTTP/1.1"], "requests")
@@ -120,7 +120,7 @@ def the_operators_pod_relays(t):
     equal(status["listeners"][0]["address"], "127.0.0.1", "$STUNNER_ADDR")
 
 
-@case(engines=("epoll",), shards=(1,))
+@case(shards=(1,))
 def updates_are_taken_up_under_a_call(t):
     server, relay = following(t)
     client = works(t, relay)
