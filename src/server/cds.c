@@ -56,7 +56,7 @@ char *cds_fetch(const struct cds_source *source, size_t *ret_size, char ret_erro
 	struct fetched fetched = {0};
 	const struct cds_listener listener = {&fetched, fetch_opened, fetch_arrived};
 	struct cds_client *client = cds_client_create(source, &listener);
-	strcpy(ret_error, "out of memory");
+	strcpy(ret_error, "libwebsockets does not start: not enough memory, or /dev/urandom cannot be read");
 	if (client == NULL)
 		return NULL;
 	cds_client_run(client, false, ret_error);

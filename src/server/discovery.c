@@ -132,7 +132,8 @@ struct discovery *discovery_start(struct server *server)
 		log_info(LOG_CONFIG, "%s: following the configuration of %s", discovery->place, server->options->cds.id);
 		return discovery;
 	}
-	log_error(LOG_CONFIG, "cannot follow the config discovery service: %s", strerror(errno));
+	log_error(LOG_CONFIG, "cannot follow the config discovery service: %s (not enough memory, or /dev/urandom cannot be read?)",
+		strerror(errno));
 	discovery_stop(discovery);
 	return NULL;
 }

@@ -214,8 +214,11 @@ static int start(struct server *server, struct config **first)
 		return -1;
 	if (server->options->file != NULL)
 		server->watch = watch_start(server, server->options->file);
-	if (server->options->discovers && server->options->awaits)
+	if (server->options->discovers && server->options->awaits) {
 		server->discovery = discovery_start(server);
+		if (server->discovery == NULL)
+			return -1;
+	}
 	for (unsigned i = 0; i < server->shard_count; i++)
 		shard_run(server->shards[i], server->shards);
 	lockdown_end(&server->lockdown, server->view.engine == ENGINE_IO_URING);
