@@ -168,6 +168,9 @@ Test(cluster_names, keeps_the_last_good_answer)
 	/* A family that failed keeps its addresses, one that has none is emptied. */
 	cr_assert_not(tell(name->id, ANSWER("10.0.0.1"), FAILED).changed);
 	expect_addresses(name, RELAY_IPV6, 1, "fd00::1");
+	cr_assert(tell(name->id, ANSWER("10.0.0.9"), FAILED).changed);
+	expect_addresses(name, RELAY_IPV4, 1, "10.0.0.9");
+	expect_addresses(name, RELAY_IPV6, 1, "fd00::1");
 	cr_assert(tell(name->id, ANSWER("10.0.0.1"), NOTHING).changed);
 	expect_addresses(name, RELAY_IPV6, 0, NULL);
 	expect_addresses(name, RELAY_IPV4, 1, "10.0.0.1");
