@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,7 +42,9 @@ static void on_packet(void *owner, struct bytes payload)
 		ssize_t written = write(STDOUT_FILENO, payload.data, payload.size);
 		if (written > 0)
 			payload = bytes_of(payload.data + written, payload.size - (size_t)written);
-		else if (written < 0 && errno != EINTR)
+		else if (errno == EAGAIN)
+			poll(&(struct pollfd){.fd = STDOUT_FILENO, .events = POLLOUT}, 1, -1);
+		else if (errno != EINTR)
 			l->over = true;
 	}
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "client/tls_link.h"
 #include "crypto/random.h"
 #include "tunnel_state.h"
 #include "wire/channel_data.h"
@@ -25,9 +26,11 @@ void tunnel_set_timer(struct tunnel *t, uint64_t deadline_ns, uint64_t now_ns)
 /* Padding is for streams only (RFC 8656, section 12.5). */
 static void put(struct tunnel *t, struct bytes payload)
 {
+	/* A record of DTLS is a datagram, and holds no more. */
+	bool fits = t->transport.kind != TRANSPORT_DTLS || payload.size <= TLS_PLAIN_MAX - CHANNEL_DATA_HEADER_SIZE;
 	static const uint8_t zeros[4];
 	uint8_t header[CHANNEL_DATA_HEADER_SIZE];
-	if (!t->bursting && !connection_begin(&t->connection)) {
+	if (!fits || (!t->bursting && !connection_begin(&t->connection))) {
 		t->world->dropped++;
 		return;
 	}

@@ -3,6 +3,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
 #include "turncat/environment.h"
@@ -49,6 +50,16 @@ static bool watch_signals(struct turncat *t)
 	return true;
 }
 
+/* A socket for each client, or two: as many as this process may have. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static bool open_local(struct turncat *t, struct failure *failure)
 {
 	t->world = (struct local_world){.tunnels = &t->tunnels, .options = &t->options, .leave = leave, .context = t};
@@ -69,6 +80,7 @@ static bool open_local(struct turncat *t, struct failure *failure)
 
 static bool open_all(struct turncat *t, struct failure *failure)
 {
+	raise_descriptor_limit();
 	t->base = event_base_new();
 	t->resolver.base = t->base;
 	t->tunnels = (struct tunnel_world){.base = t->base,

@@ -376,6 +376,20 @@ def large_packets_pass(t):
 
 
 @case()
+def a_packet_that_no_record_holds_is_dropped_alone(t):
+    streams, echo, port = Streams(t), Echo(t), t.port()
+    made = Turncat(t, "-i", f"udp://127.0.0.1:{port}", server(streams.address("dtls"), "dtls"), udp(echo.address))
+    client = Client(t, port)
+    for size in (100, 16380):
+        client.ask(os.urandom(size))
+    client.send(bytes(16381))
+    client.ask(b"after it")
+    equal(len(echo.sources), 1, "relayed addresses")
+    equal(made.stop(), GOOD, "status")
+    assert "packets dropped: 1" in made.log() and "interrupted" not in made.log(), made.log()
+
+
+@case()
 def wrong_usage_is_told(t):
     for arguments in ([], ["-"], ["-", "turn://u@h", "udp://p:1"], ["-", "http://x", "udp://p:1"], ["--nonsense"]):
         result = subprocess.run([turncat.binary(t), *arguments], capture_output=True, text=True, timeout=5, check=False)

@@ -1,6 +1,7 @@
 """Runs turncat, and what its tunnels lead to."""
 
 import functools
+import itertools
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ from harness import PEER, equal, eventually
 case = functools.partial(harness.case, engines=("io_uring",), shards=(1,))
 
 GOOD, FAILED, USAGE = 0, 1, 2
+_numbers = itertools.count()
 FINDINGS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|Assertion .* failed")
 
 
@@ -33,7 +35,7 @@ class Turncat:
     """A running program; its log is what it says on standard error."""
 
     def __init__(self, t, *arguments, fast=False, stdin=subprocess.DEVNULL, prefix=(), environment=None, wait=True):
-        self.log_path = os.path.join(t.directory, f"turncat{len(os.listdir(t.directory))}.log")
+        self.log_path = os.path.join(t.directory, f"turncat{next(_numbers)}.log")
         command = [*prefix, binary(t, fast), "--log=all:DEBUG", *map(str, arguments)]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **(environment or {})})
