@@ -1,5 +1,6 @@
 // The demos of k8s/examples as their manifests run them. `main.mjs CASE` inside lib/sandbox; `main.mjs --list`.
 
+import { FIRST_POD } from '../lib/cluster.mjs';
 import {
   BLUE, GOLD, GREEN, RED, camera, connected, flows, hasNoCall, openPage, press, root, runCase, shows, startCluster, within,
 } from '../lib/demo.mjs';
@@ -61,6 +62,21 @@ const cases = {
     return mirror(await start('magic-mirror', ({ find }) => {
       find('ConfigMap', 'stunner-config').data.STUNNER_AUTH_TYPE = 'ephemeral';
       find('Secret', 'stunner-credentials').stringData = { STUNNER_SHARED_SECRET: 'a secret of the test' };
+    }), 'udp');
+  },
+
+  // The page's ICE servers come from the relay itself.
+  async 'magic-mirror with credentials from the relay'() {
+    return mirror(await start('magic-mirror', ({ demo, find }) => {
+      find('ConfigMap', 'stunner-config').data.STUNNER_AUTH_TYPE = 'ephemeral';
+      find('Secret', 'stunner-credentials').stringData = { STUNNER_SHARED_SECRET: 'a secret of the test' };
+      configure(find, (config) => {
+        config.admin.ice_endpoint = 'http://:8088';
+        config.listeners = config.listeners.slice(0, 1);
+      });
+      const web = demo.find(({ kind }) => kind === 'Deployment').spec.template.spec.containers[0];
+      web.envFrom = [];
+      web.env = [{ name: 'STUNNER_AUTH_URL', value: `http://${FIRST_POD}:8088/ice` }];
     }), 'udp');
   },
 

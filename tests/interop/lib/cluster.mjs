@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export const PUBLIC_ADDRESS = '198.51.100.1';
+export const FIRST_POD = '10.244.0.10'; // the relay's, as k8s/base is applied first
 const CLIENT_ADDRESS = '198.51.100.2';
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
