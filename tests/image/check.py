@@ -190,7 +190,7 @@ class Container:
                 time.sleep(0.1)
 
     def bench(self, *arguments):
-        command = [self.podman, "exec", "--env", "UTURN_BENCH_PASSWORD=pass", self.name, "uturn-bench", *arguments]
+        command = [self.podman, "exec", "--env", "UTURN_BENCH_PASSWORD=pass", self.name, "uturn-bench", *arguments, "--json", "--quiet"]
         return json.loads(run(*command))
 
 
@@ -220,7 +220,7 @@ def relays(container, transport):
     document = container.bench("flood", "-t", f"turn:127.0.0.1:3478?transport={transport}", "-u", "user", "--flows", "4", "--rate", "4000",
                                "--seconds", "2")
     (result,) = document["results"]
-    delivered = result["delivered"]["packets"]
+    delivered = result["packets"]["delivered"]
     assert delivered > 5000, result
 
 
