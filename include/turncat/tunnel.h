@@ -3,11 +3,11 @@
  * and begins anew when the server is lost, for as long as its owner wants it.
  *
  * Lost is a server that closes the connection, refuses packets (ICMP), cannot be connected to for TUNNEL_CONNECT_S, does not
- * answer a request for TUNNEL_PATIENCE_S, or has forgotten the allocation (437, as after a restart). Whether it has is asked
- * TUNNEL_CHECK_S after packets began to go out with none coming in; without packets a Binding indication every
- * TUNNEL_KEEPALIVE_S keeps NATs on the way open. Tries follow after 0.5 s, doubling up to 10 s. A server that refuses (wrong
- * credentials, a peer that it does not allow, no capacity) is told in one line of the log, and tried again after 10 s unless
- * the owner ends the tunnel. ALTERNATE-SERVER (300) is followed, three times in a row.
+ * answer a request for TUNNEL_PATIENCE_S, or has forgotten the allocation (437, as after a restart). Whether it has is asked when
+ * packets have gone out for TUNNEL_CHECK_S with none coming in, and when nothing has gone out for TUNNEL_KEEPALIVE_S, which keeps
+ * NATs on the way open, too. Tries follow after 0.5 s, doubling up to 10 s. A server that refuses (wrong credentials, a peer that
+ * it does not allow, no capacity) is told in one line of the log, and tried again after 10 s unless the owner ends the tunnel.
+ * ALTERNATE-SERVER (300) is followed, three times in a row.
  *
  * Bounds:  QUEUE_MAX (queue.h) packets wait for the allocation; beyond, the oldest goes.
  * Threads: the event loop's. The functions of `struct tunnel_events` are called from it; tunnel_free may be called from all of

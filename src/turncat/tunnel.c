@@ -5,10 +5,8 @@
 
 #include "base/log.h"
 #include "client/tls_link.h"
-#include "crypto/random.h"
 #include "tunnel_state.h"
 #include "wire/channel_data.h"
-#include "wire/stun_build.h"
 
 static const uint64_t DTLS_TICK_NS = 50 * NS_PER_MS;
 
@@ -168,15 +166,16 @@ void tunnel_advance(struct tunnel *t)
 		become_ready(t);
 }
 
-/* RFC 8489, section 6.1: an indication, which nobody answers. */
-static void keep_alive(struct tunnel *t, uint64_t now_ns)
+/* Asks whether the allocation is still there where packets go out and none comes in, and where nothing has gone out for long. */
+static void check_allocation(struct tunnel *t, uint64_t now_ns)
 {
-	static struct random_source ids;
-	uint8_t message[STUN_HEADER_SIZE], id[STUN_TRANSACTION_ID_SIZE];
-	random_bytes(&ids, id, sizeof id);
-	struct stun_builder b = stun_build(message, sizeof message, STUN_BINDING, STUN_INDICATION, id);
-	connection_send(&t->connection, stun_build_end(&b));
+	bool unanswered = t->unanswered_ns != 0 && now_ns - t->unanswered_ns >= TUNNEL_CHECK_S * NS_PER_S;
+	if (!unanswered && now_ns - t->sent_ns < TUNNEL_KEEPALIVE_S * NS_PER_S)
+		return;
+	turn_client_check(&t->client);
 	t->sent_ns = now_ns;
+	if (unanswered)
+		t->unanswered_ns = now_ns;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -199,12 +198,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 		if (now_ns >= t->deadline_ns && t->connection.state != CONNECTION_OPEN && t->connection.state != CONNECTION_ENDED)
 			connection_fail(&t->connection, ETIMEDOUT);
 	}
-	if (t->state == TUNNEL_READY && t->unanswered_ns != 0 && now_ns - t->unanswered_ns >= TUNNEL_CHECK_S * NS_PER_S) {
-		turn_client_check(&t->client);
-		t->unanswered_ns = now_ns;
-	}
-	if (t->state == TUNNEL_READY && now_ns - t->sent_ns >= TUNNEL_KEEPALIVE_S * NS_PER_S)
-		keep_alive(t, now_ns);
+	if (t->state == TUNNEL_READY)
+		check_allocation(t, now_ns);
 	tunnel_advance(t);
 }
 

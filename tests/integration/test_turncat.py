@@ -9,6 +9,7 @@ import time
 
 import turncat
 from harness import PEER, equal, eventually
+from relay import drops
 from streams import TRANSPORTS, Streams
 from turncat import FAILED, GOOD, Client, Echo, Turncat, case, server, udp
 
@@ -179,6 +180,30 @@ def connections_have_allocations_of_their_own(t):
         equal(second.recv(1000), b"", "the end, with the program's end")
         eventually(lambda: allocations(relay) == 0, "all allocations ended")
     assert not os.path.exists(path), "the socket's file is left behind"
+
+
+@case(timeout=30)
+def connections_are_read_only_as_fast_as_the_server_takes(t):
+    streams, echo, port = Streams(t), Echo(t), t.port()
+    made = Turncat(t, f"tcp://127.0.0.1:{port}", server(streams.address("tcp"), "tcp"), udp(echo.address))
+    one = stream_client(t, "tcp", ("127.0.0.1", port))
+    one.sendall(b"first")
+    equal(one.recv(100), b"first", "answer")
+    streams.relay.hold()
+    one.settimeout(1)
+    sent = 0
+    try:
+        while sent < 64 << 20:
+            sent += one.send(bytes(1 << 16))
+    except TimeoutError:
+        pass
+    assert sent < 64 << 20, "a stopped server took 64 MiB"
+    with open(f"/proc/{made.process.pid}/status") as file:
+        resident_kib = int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
+    streams.relay.go_on()
+    # Sanitizers need memory of their own.
+    assert resident_kib < 64 << 10, f"{resident_kib} KiB are held"
+    eventually(lambda: echo.received > 100, "the rest arrives", 10)
 
 
 @case()
@@ -398,13 +423,17 @@ def wrong_usage_is_told(t):
 
 @case(timeout=40)
 def long_lived_tunnels_are_refreshed(t):
-    # A minute passes in a second: allocations live for ten minutes, channels and nonces too, permissions for five.
+    # A minute passes in a second: allocations live for ten minutes, channels and nonces too, permissions for five. So do the program's own
+    # five seconds of patience: on a busy machine it may take a late answer for a lost server, and begins anew.
     relay, echo = t.relay(fast=True), Echo(t)
-    made, port = tunnel(t, relay, echo, "--idle-timeout", "2h", fast=True)
+    _, port = tunnel(t, relay, echo, "--idle-timeout", "2h", fast=True)
     client = Client(t, port)
     client.ask(b"first")
     for _ in range(3):
         time.sleep(6)
-        client.ask(b"minutes later")
-    equal(len(echo.sources), 1, "relayed addresses")
-    assert "interrupted" not in made.log(), made.log()
+        client.ask_until_answered(b"minutes later", 3)
+    metrics = relay.metrics()
+    equal(metrics.sum("uturn_allocations_expired_total"), 0, "allocations that were not refreshed in time")
+    assert metrics.sum("uturn_requests_total", method="refresh") >= 18 * 2, "every 20 s the allocation is asked for"
+    assert metrics.sum("uturn_requests_total", method="channel_bind") >= 4, "every 200 s the channel is bound anew"
+    equal({series: count for series, count in drops(metrics).items() if "drop_unexpected_class" in str(series)}, {}, "unexpected packets")
