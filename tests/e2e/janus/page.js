@@ -182,8 +182,8 @@ globalThis.client = {
     const restart = async () => {
       if (!lost()) return;
       connection.restarts += 1;
-      await call.offer(message, { iceRestart: true });
       setTimeout(restart, 5000);
+      await call.offer(message, { iceRestart: true });
     };
     connection.addEventListener('connectionstatechange', () => {
       if (lost() && connection.restarts === 0) {
