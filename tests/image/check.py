@@ -20,7 +20,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPRESSED_MAX = 5000000
 PROFILE = ROOT / "k8s/seccomp/uturn.json"
-NAMES = ("uturn", "stunnerd", "uturn-bench")
+NAMES = ("uturn", "stunnerd", "turncat", "uturn-bench")
 
 CONFIG = {
     "version": "v1",

@@ -1,5 +1,6 @@
 """In the 20 MB that STUNner's operator gives a relay by default: 508 before the kernel kills anything."""
 
+import os
 import resource
 
 import stun
@@ -73,8 +74,12 @@ def flood(t, relay, clients, seconds=3):
 def a_pod_of_the_operator_refuses_before_it_dies(t):
     raise_descriptors()
     cgroup = group(t)
-    relay = t.make_relay(prefix=cgroup.prefix, listener={"min_relay_port": 10000, "max_relay_port": 19999}).start()
+    relay = t.make_relay(prefix=cgroup.prefix, listener={"min_relay_port": 10000, "max_relay_port": 19999}, admin={"shards": None})
+    relay.write_config()
+    # As the operator starts it, on a machine that may have any number of processors.
+    relay.start(["-w", "--udp-thread-num=16", "-c", f"file://{relay.config_path}"])
     is_well(relay, cgroup, "idle")
+    assert relay.status()["uturn"]["shards"] <= min(2, os.cpu_count()), "more shards than 20 MB hold, or than there are processors"
     relay.wait_for_log("bounded by the memory limit of the cgroup")
     clients = allocate_until_refused(t, relay.address, 5000)
     print(f"{len(clients)} allocations, {relay.status()['uturn']['shards']} shards")
