@@ -31,6 +31,7 @@ enum {
 	CONFIG_SHARDS_MAX = 64,
 	CONFIG_PORT_DEFAULT = 3478,     /* RFC 8656 Section 17.1, RFC 8489 Section 18.6 */
 	CONFIG_PORT_TLS_DEFAULT = 5349, /* likewise */
+	CONFIG_LISTENERS_MAX = 32,      /* half of what there can be: all of them may change at once */
 	CONFIG_PROXIES_MAX = 64,
 	CONFIG_NONCE_KEY_SIZE_MIN = 16,
 	CONFIG_FILE_SIZE_MAX = 16 << 20,
@@ -136,7 +137,7 @@ struct config_listener {
 	char name[CONFIG_NAME_SIZE];
 	uint16_t document_index; /* listeners[N] in the document */
 	uint8_t slot;            /* its number in the shards; as loaded, N. A reload gives it that of the sockets it goes on with */
-	uint32_t sharers;        /* the slots of retiring listeners whose clients still come to its sockets */
+	uint64_t sharers;        /* the slots of retiring listeners whose clients still come to its sockets */
 	bool waits[RELAY_FAMILIES]; /* no socket yet: one that retires is in the way */
 	enum config_protocol protocol;
 	uint16_t port;

@@ -12,7 +12,7 @@
 struct reload_running {
 	const struct config *config;
 	uint32_t allocations_capacity, connections_capacity; /* what the tables of the shards were sized for */
-	uint32_t closing;                                    /* see reload_listeners */
+	uint64_t closing;                                    /* see reload_listeners */
 };
 
 struct reload_diff {

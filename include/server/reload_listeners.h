@@ -27,7 +27,7 @@ struct listener_plan {
  * name, if there is one), a new one otherwise. Puts what retires behind them. `closing` has a bit for each slot that shards have
  * not let go of yet. False: an error was added to *problems; `incoming` is fit for config_free only.
  */
-bool reload_listeners(const struct config *running, struct config *incoming, uint32_t closing, struct listener_plan *ret_plan,
+bool reload_listeners(const struct config *running, struct config *incoming, uint64_t closing, struct listener_plan *ret_plan,
 	struct config_problems *problems);
 
 #endif

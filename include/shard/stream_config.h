@@ -26,9 +26,11 @@ struct stream_listener {
 	struct prefix_set *proxy_trusted; /* … from these addresses; owned. Others are refused */
 	struct tls_context *tls;          /* TLS and DTLS; a reference is owned */
 	bool retiring;                    /* no new connections: those it has go on */
-	uint32_t sharers; /* a bit for each retiring listener whose clients still come to the sockets of this one (UDP, DTLS) */
+	uint64_t sharers; /* a bit for each retiring listener whose clients still come to the sockets of this one (UDP, DTLS) */
 };
-_Static_assert(LIMIT_LISTENERS <= 32, "a bit for each");
+/* Sets of listeners. */
+#define LISTENER_BIT(listener) (UINT64_C(1) << (listener))
+_Static_assert(LIMIT_LISTENERS == 64, "a bit for each");
 
 struct stream_config {
 	uint32_t references; /* atomic */

@@ -33,8 +33,9 @@ enum {
 	/* Ports that other programs turn out to hold during that search, before the answer is 508: each costs a system call. */
 	LIMIT_PORT_SEARCH = 256,
 
-	/* Listeners and distinct clusters that get counters of their own; clusters past it are counted together. */
-	LIMIT_LISTENERS = 32,
+	/* Listeners, those that retire included, and distinct clusters that get counters of their own; clusters past it are counted
+	 * together. */
+	LIMIT_LISTENERS = 64,
 	LIMIT_CLUSTERS = 1024,
 };
 

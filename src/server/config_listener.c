@@ -173,11 +173,11 @@ static void read_listener(struct config_reader *r, const struct config_value *va
 		config_reader_error(r, "out of memory");
 	if (config_reader_strict(r) && listener.route_count == 0)
 		config_reader_warning(r, "has no routes: its clients can reach no peer");
-	if (config->listener_count < LIMIT_LISTENERS) {
+	if (config->listener_count < CONFIG_LISTENERS_MAX) {
 		config->listeners[config->listener_count++] = listener;
 		return;
 	}
-	config_reader_error(r, "is one too many: use at most %d listeners", LIMIT_LISTENERS);
+	config_reader_error(r, "is one too many: use at most %d listeners", CONFIG_LISTENERS_MAX);
 	config_listener_done(&listener);
 }
 

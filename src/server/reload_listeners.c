@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(LIMIT_LISTENERS == 32, "a bit for each slot");
-
 struct matching {
 	const struct config *running;
 	struct config *incoming;
@@ -13,7 +11,7 @@ struct matching {
 		*continued[LIMIT_LISTENERS];         /* by place in `running`: the incoming one that goes on with its sockets */
 	bool taken[LIMIT_LISTENERS][RELAY_FAMILIES]; /* likewise: its socket is another one's */
 	bool placed[LIMIT_LISTENERS];                /* by place in `incoming` */
-	uint32_t slots;                              /* in use */
+	uint64_t slots;                              /* in use */
 	struct listener_plan *plan;
 };
 
@@ -111,15 +109,16 @@ static void match(struct matching *m, bool by_name)
 
 static bool take_slot(struct matching *m, struct config_listener *listener, struct config_problems *problems)
 {
-	if (m->slots == UINT32_MAX) {
+	if (m->slots == UINT64_MAX) {
 		config_error(problems, "listeners",
-			"%d are the most at once, and of those that were removed or replaced some still have clients: wait until "
+			"%d are the most at once, and of those that were removed or replaced too many still have clients: wait "
+			"until "
 			"they are gone (/status has them), or change fewer",
 			LIMIT_LISTENERS);
 		return false;
 	}
-	listener->slot = (uint8_t)__builtin_ctz(~m->slots);
-	m->slots |= UINT32_C(1) << listener->slot;
+	listener->slot = (uint8_t)__builtin_ctzll(~m->slots);
+	m->slots |= LISTENER_BIT(listener->slot);
 	return true;
 }
 
@@ -138,7 +137,7 @@ static void find_socket(struct matching *m, struct config_listener *new, int fam
 		opening->from[family] = old->slot;
 		m->taken[o][family] = true;
 		if (!config_listener_is_stream(old))
-			new->sharers |= old->sharers | UINT32_C(1) << old->slot;
+			new->sharers |= old->sharers | LISTENER_BIT(old->slot);
 		return;
 	}
 }
@@ -204,13 +203,13 @@ static bool retire(struct matching *m, size_t o, struct config_problems *problem
 	return false;
 }
 
-bool reload_listeners(const struct config *running, struct config *incoming, uint32_t closing, struct listener_plan *ret_plan,
+bool reload_listeners(const struct config *running, struct config *incoming, uint64_t closing, struct listener_plan *ret_plan,
 	struct config_problems *problems)
 {
 	*ret_plan = (struct listener_plan){0};
 	struct matching m = {.running = running, .incoming = incoming, .slots = closing, .plan = ret_plan};
 	for (size_t o = 0; o < all_of(running); o++)
-		m.slots |= UINT32_C(1) << running->listeners[o].slot;
+		m.slots |= LISTENER_BIT(running->listeners[o].slot);
 	match(&m, true);
 	match(&m, false);
 	for (size_t n = 0; n < incoming->listener_count; n++)

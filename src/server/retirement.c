@@ -39,14 +39,14 @@ static void close_listener(struct server *server, size_t index)
 		while (!shard_close_listener(server->shards[i], slot))
 			sched_yield();
 	server->orders_given++;
-	server->closing |= UINT32_C(1) << slot;
+	server->closing |= LISTENER_BIT(slot);
 	log_info(LOG_IO, "listener %s: the last client of its earlier %s port %u has gone", listener->name,
 		config_protocol_name(listener->protocol), listener->port);
 	config_listener_done(listener);
 	size_t last = config->listener_count + --config->retiring_count;
 	memmove(listener, listener + 1, (last - index) * sizeof *listener);
 	for (size_t i = 0; i < last; i++)
-		config->listeners[i].sharers &= ~(UINT32_C(1) << slot);
+		config->listeners[i].sharers &= ~LISTENER_BIT(slot);
 	listener_accounts_update(&server->accounts, config);
 }
 

@@ -32,7 +32,7 @@ struct server {
 	struct shard *shards[SHARDS_MAX];
 	unsigned shard_count;
 	uint64_t orders_given; /* to each shard; closings of listeners too */
-	uint32_t closing;      /* the slots of listeners that shards may not have closed yet */
+	uint64_t closing;      /* the slots of listeners that shards may not have closed yet */
 	struct listener_accounts accounts;
 	struct event *retirement; /* a timer: running while listeners retire, close, or wait */
 	struct log_limit waiting_log;

@@ -20,8 +20,8 @@ static bool is_client_of(struct shard *shard, unsigned listener, unsigned family
 void shard_from_shared(struct shard *shard, const struct received *received)
 {
 	unsigned listener = tag_listener(received->tag), family = received->tag & 1;
-	for (uint32_t left = shard->sharers[listener]; left != 0; left &= left - 1) {
-		unsigned retiring = (unsigned)__builtin_ctz(left);
+	for (uint64_t left = shard->sharers[listener]; left != 0; left &= left - 1) {
+		unsigned retiring = (unsigned)__builtin_ctzll(left);
 		if (!is_client_of(shard, retiring, family, received))
 			continue;
 		listener = retiring;

@@ -116,7 +116,7 @@ void listener_close(struct shard *shard, unsigned listener)
 {
 	close_sockets(shard, listener);
 	for (unsigned other = 0; other < LIMIT_LISTENERS; other++)
-		shard->sharers[other] &= ~(UINT32_C(1) << listener);
+		shard->sharers[other] &= ~LISTENER_BIT(listener);
 	set_ways(shard);
 	atomic_fetch_add_explicit(&shard->orders_taken, 1, memory_order_release);
 }

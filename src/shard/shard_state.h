@@ -75,7 +75,7 @@ struct shard {
 	struct shard *const *shards;
 	struct shard_params params;
 	struct mailbox mailbox;
-	uint32_t sharers[LIMIT_LISTENERS];           /* see stream_config; without those that are gone */
+	uint64_t sharers[LIMIT_LISTENERS];           /* see stream_config; without those that are gone */
 	int relay_receive_buffer, relay_send_buffer; /* bytes; 0: the system's default */
 	unsigned claims_under_way;                   /* at most MAILBOX_ANSWERS */
 	bool stopping;

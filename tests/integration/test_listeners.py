@@ -307,22 +307,22 @@ def places_for_listeners_are_bounded(t):
 
     relay = t.relay(listener={"bind_address": at(0)})
     held = []
-    for number in range(32):
+    for number in range(64):
         if number > 0:
             reload(relay, {"listener": {"bind_address": at(number)}})
         client = t.client(relay, server=(at(number), relay.port), local=(at(number), 0))
         client.allocate()
         held.append(client)
     good = copy.deepcopy(relay.config)
-    reload(relay, {"listener": {"bind_address": at(32)}}, good=False)
-    relay.wait_for_log(r"listeners: 32 are the most at once, and of those that were removed or replaced some still have clients")
+    reload(relay, {"listener": {"bind_address": at(64)}}, good=False)
+    relay.wait_for_log(r"listeners: 64 are the most at once, and of those that were removed or replaced too many still have clients")
     relay.config = good
     for client in held:
         client.refresh()
     held[0].refresh(0)
-    eventually(lambda: len(retiring(relay)) == 30, "one has retired")
+    eventually(lambda: len(retiring(relay)) == 62, "one has retired")
     time.sleep(0.3)  # until the shards have let go of it
-    reload(relay, {"listener": {"bind_address": at(32)}})
+    reload(relay, {"listener": {"bind_address": at(64)}})
 
 
 @case(timeout=60)

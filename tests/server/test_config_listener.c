@@ -151,7 +151,7 @@ Test(config_listener, lets_listeners_share_a_port_on_different_addresses_only)
 
 Test(config_listener, bounds_how_many_there_are)
 {
-	for (int count = LIMIT_LISTENERS; count <= LIMIT_LISTENERS + 1; count++) {
+	for (int count = CONFIG_LISTENERS_MAX; count <= CONFIG_LISTENERS_MAX + 1; count++) {
 		static char text[16 << 10];
 		struct config_problems problems = {0};
 		size_t used =
@@ -161,7 +161,7 @@ Test(config_listener, bounds_how_many_there_are)
 				i ? "," : "", i, i + 1);
 		snprintf(text + used, sizeof text - used, "]}");
 		struct config *c = config_rig_load(&rig, text, &problems);
-		cr_assert_eq(c != NULL, count == LIMIT_LISTENERS);
+		cr_assert_eq(c != NULL, count == CONFIG_LISTENERS_MAX);
 		if (c == NULL)
 			cr_assert_str_eq(problems.list[0].text, "t.json: listeners[32]: is one too many: use at most 32 listeners");
 		config_free(c);
