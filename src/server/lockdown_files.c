@@ -47,7 +47,9 @@ static const char *const system_paths[] = {
 	"/etc/host.conf",
 	"/etc/nsswitch.conf",
 	"/etc/resolv.conf",
+	"/dev/urandom",
 	"/etc/ssl/certs",
+	"/usr/lib/ssl",
 	"/usr/share/ca-certificates",
 	"/usr/local/share/ca-certificates",
 };

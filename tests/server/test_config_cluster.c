@@ -31,10 +31,8 @@ Test(config_cluster, reads_domain_names)
 		cr_assert_eq(d.port_max, cases[i].port_max);
 	}
 	static const char *const bad[] = {"", ".", "..", "a..b", ".a", "-a", "a-", "a.-b.c", "a b", "a:80", "a:<80>", "a:<0-0>",
-		"a:<2-1>", "a/24", "10.0.0.300", "1.2.3", "*.example.org",
-		"m\xC3\xA9"
-		"dia.test",
-		"media.example.org:<1-2", "[::1]", "a23456789-a23456789-a23456789-a23456789-a23456789-a23456789-1234"};
+		"a:<2-1>", "a/24", "10.0.0.300", "1.2.3", "*.example.org", "m\303\251dia.test", "media.example.org:<1-2", "[::1]",
+		"a23456789-a23456789-a23456789-a23456789-a23456789-a23456789-1234"};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct config_domain d = {.port_min = 99};
 		cr_assert_not_null(config_domain_parse(bad[i], &d), "%s", bad[i]);
