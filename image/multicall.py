@@ -73,8 +73,8 @@ def main():
         foreign += [argument for argument in command if is_foreign(argument) and argument not in foreign]
     (build / "multicall_programs.h").write_text(table(mains))
     run(
-        [command[0], "-O2", "-static-pie", "-s", "-Wl,--gc-sections", f"-Wl,-Map={out}.map", f"-I{build}", "-o", out, HERE / "multicall.c", HERE / "stand_ins.c", *parts,
-         "-pthread", "-Wl,--start-group", *foreign, "-Wl,--end-group"],
+        [command[0], "-O2", "-static-pie", "-s", "-Wl,--gc-sections", f"-Wl,-Map={out}.map", f"-I{build}", "-o", out,
+         HERE / "multicall.c", HERE / "stand_ins.c", *parts, "-pthread", "-Wl,--start-group", *foreign, "-Wl,--end-group"],
         build,
     )
     print(*programs)
