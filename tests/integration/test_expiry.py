@@ -8,7 +8,7 @@ from streams import Streams
 from test_reload import reload
 
 RATE = 60
-TOLERANCE_S = 10  # of the relay's seconds: 0.17 real ones, for a busy machine
+TOLERANCE_S = 30  # of the relay's seconds: half a real one, for a busy machine
 
 
 def lifetime(started, probe, poll=0.01, limit=15):
