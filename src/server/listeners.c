@@ -76,15 +76,17 @@ static int open_once(const struct server *server, const struct config *config, c
 	return result;
 }
 
-enum { BIND_TRIES = 20, BIND_PAUSE_MS = 50, STILL_WAITING_LOG_S = 60 };
+enum { BIND_TRIES_AT_START = 20, BIND_TRIES = 4, BIND_PAUSE_MS = 50, STILL_WAITING_LOG_S = 60 };
 
 /* A process that used io_uring and has just ended may hold its port for some 100 ms more, until the kernel has torn its ring down;
- * and a listener of our own that has just retired until its shards have closed it. */
+ * and a listener of our own that has just retired until its shards have closed it. That takes a turn of theirs, and probes of the
+ * health server wait meanwhile. */
 static int open_group(const struct server *server, const struct config *config, const struct config_listener *listener,
 	const struct addr *bind, int fds[])
 {
+	unsigned tries = server->awaits ? BIND_TRIES_AT_START : BIND_TRIES;
 	int result = open_once(server, config, listener, bind, fds);
-	for (unsigned try = 1; result == -EADDRINUSE && try < BIND_TRIES; try++) {
+	for (unsigned try = 1; result == -EADDRINUSE && try < tries; try++) {
 		usleep(BIND_PAUSE_MS * 1000);
 		result = open_once(server, config, listener, bind, fds);
 	}
