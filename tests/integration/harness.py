@@ -32,14 +32,18 @@ class Case:
     alone: bool
     engines: tuple
     shards: tuple
+    spread: bool
 
 
-def case(timeout=20, alone=False, engines=ENGINES, shards=SHARDS):
-    """Registers a test. `alone`: it measures loss under load, so nothing else runs beside it."""
+def case(timeout=20, alone=False, engines=ENGINES, shards=SHARDS, spread=False):
+    """
+    Registers a test. `alone`: it measures loss under load, so nothing else runs beside it. `spread`: it takes long, and each engine and
+    each number of shards is enough, without all of their combinations.
+    """
 
     def register(function):
         name = f"{function.__module__.removeprefix('test_')}.{function.__name__}"
-        CASES.append(Case(name, function, timeout, alone, engines, shards))
+        CASES.append(Case(name, function, timeout, alone, engines, shards, spread))
         return function
 
     return register

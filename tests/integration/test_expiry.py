@@ -54,7 +54,7 @@ def passes_once(client, peer, number):
     return out and (back or number is not None)
 
 
-@case()
+@case(spread=True)
 def a_permission_lasts_300_s(t):
     relay = t.relay(fast=True)
     client, peer, _ = t.call(relay)
@@ -65,7 +65,7 @@ def a_permission_lasts_300_s(t):
     equal(passes(client, peer), True, "relayed again with a new permission")
 
 
-@case(timeout=25)
+@case(timeout=25, spread=True)
 def a_channel_lasts_600_s_and_its_permission_300(t):
     relay = t.relay(fast=True)
     client, peer = t.client(relay), t.peer()
@@ -86,7 +86,7 @@ def a_channel_lasts_600_s_and_its_permission_300(t):
     client.bind(0x4000, t.peer().getsockname())
 
 
-@case(timeout=25)
+@case(timeout=25, spread=True)
 def a_refreshed_channel_goes_on(t):
     relay = t.relay(fast=True)
     client, peer = t.client(relay), t.peer()
@@ -99,7 +99,7 @@ def a_refreshed_channel_goes_on(t):
             time.sleep(0.2)
 
 
-@case(timeout=25)
+@case(timeout=25, spread=True)
 def an_allocation_lasts_its_lifetime(t):
     relay = t.relay(fast=True)
     short, long_, refreshed = t.client(relay), t.client(relay), t.client(relay)
@@ -124,7 +124,7 @@ def an_allocation_lasts_its_lifetime(t):
     short.allocate()
 
 
-@case()
+@case(spread=True)
 def a_reservation_lasts_30_s(t):
     relay = t.relay(fast=True)
 
@@ -143,7 +143,7 @@ def a_reservation_lasts_30_s(t):
     eventually(lambda: relay.metrics().sum("uturn_relay_sockets") == 3, "the reserved socket is closed")
 
 
-@case()
+@case(spread=True)
 def an_expired_credential_does_not_end_an_allocation(t):
     relay = t.relay(auth={"type": "ephemeral", "credentials": {"username": None, "password": None, "secret": "shh"}})
     username = f"{int(time.time()) + 2}:alice"
@@ -156,7 +156,7 @@ def an_expired_credential_does_not_end_an_allocation(t):
     late.refused(401, late.allocate)
 
 
-@case()
+@case(spread=True)
 def a_removed_listener_runs_out_with_its_permissions(t):
     streams = Streams(t, fast=True)
     client, peer, _ = streams.call("udp")
@@ -168,7 +168,7 @@ def a_removed_listener_runs_out_with_its_permissions(t):
     eventually(lambda: not streams.relay.status()["uturn"]["retiring"], "it has retired", timeout=10)
 
 
-@case()
+@case(spread=True)
 def words_alone_keep_nothing_open_at_a_retiring_listener(t):
     streams = Streams(t, fast=True)
     words = {transport: streams.client(transport) for transport in ("tcp", "tls", "dtls")}

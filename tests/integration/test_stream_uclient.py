@@ -25,7 +25,7 @@ def start_client(t, streams, way, peer_port, arguments):
     return t.spawn([*command, *length, "-z", "10", *arguments, "127.0.0.1"])
 
 
-@case(timeout=40)
+@case(timeout=40, spread=True)
 def loses_nothing_in_any_mode(t):
     streams = Streams(t, kind="rsa")
     peer_port = start_peer(t)

@@ -69,7 +69,7 @@ class Scene:
         return cluster
 
 
-@case(timeout=40)
+@case(timeout=40, spread=True)
 def a_name_admits_what_it_stands_for_and_cuts_nothing(t):
     scene = Scene(t, "media.test")
     scene.start()

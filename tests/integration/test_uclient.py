@@ -60,7 +60,7 @@ def loses_nothing_in_any_mode(t):
     equal(drops(relay.metrics()), {}, "drop counters")
 
 
-@case(timeout=60)
+@case(timeout=60, spread=True)
 def loses_nothing_with_fifty_clients(t):
     relay = t.relay()
     before = relay.thread_run_ns()
