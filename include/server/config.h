@@ -185,6 +185,13 @@ static inline bool config_ip_overlaps(const struct addr *a, const struct addr *b
 {
 	return a->family != ADDR_NONE && a->family == b->family && (addr_is_any(a) || addr_is_any(b) || addr_ip_equal(a, b));
 }
+
+/* They cannot both be open. An endpoint without an address has all of them. */
+static inline bool config_http_collides(const struct config_http *a, const struct config_http *b)
+{
+	bool everywhere = a->ip.family == ADDR_NONE || b->ip.family == ADDR_NONE;
+	return a->enabled && b->enabled && a->port == b->port && (everywhere || config_ip_overlaps(&a->ip, &b->ip));
+}
 /* They cannot both be open. Ports of UDP and of TCP are two worlds. */
 static inline bool config_sockets_collide(const struct config_listener *a, const struct config_listener *b, int family)
 {

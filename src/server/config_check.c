@@ -114,8 +114,7 @@ static void check_number(const struct config *config, struct config_problems *pr
 static void check_http_pair(const struct config_http *a, const char *a_name, const struct config_http *b, const char *b_name,
 	struct config_problems *problems)
 {
-	bool same_ip = a->ip.family == ADDR_NONE || b->ip.family == ADDR_NONE || config_ip_overlaps(&a->ip, &b->ip);
-	if (a->enabled && b->enabled && a->port == b->port && same_ip)
+	if (config_http_collides(a, b))
 		config_error(problems, a_name, "port %u is the %s's too: give each its own", a->port, b_name);
 }
 

@@ -92,17 +92,11 @@ static bool same_socket(const struct config_http *a, const struct config_http *b
 	return a->port == b->port && addr_equal(&a->ip, &b->ip);
 }
 
-static bool collide(const struct config_http *a, const struct config_http *b)
-{
-	bool everywhere = a->ip.family == ADDR_NONE || b->ip.family == ADDR_NONE;
-	return a->enabled && b->enabled && a->port == b->port && (everywhere || config_ip_overlaps(&a->ip, &b->ip));
-}
-
 /* What moves away makes room for what comes where it was. */
 static void make_room(struct server_ops *ops, const struct config_http *next, const bool moves[ENDPOINTS])
 {
 	for (unsigned i = 0; i < ENDPOINTS; i++) {
-		if (!moves[i] || !collide(&ops->settings[i], next))
+		if (!moves[i] || !config_http_collides(&ops->settings[i], next))
 			continue;
 		http_endpoint_close(ops->endpoints[i]);
 		ops->endpoints[i] = NULL;
