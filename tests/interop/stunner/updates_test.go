@@ -22,6 +22,17 @@ import (
 
 const effect = 5 * time.Second // how long an update may take
 
+// A relay that has taken up the basic configuration, where it came from, and whom it reaches.
+func startBasic(t *testing.T) (*mediaServer, *operator, *process) {
+	t.Helper()
+	media := startMediaServer(t, mediaAddress, 0)
+	operator := startOperator(t)
+	operator.send(basic())
+	relay := startRelay(t)
+	eventually(t, effect, "ready", ready)
+	return media, operator, relay
+}
+
 func TestWithoutConfigurationItIsAliveAndNotReady(t *testing.T) {
 	startRelay(t) // nobody listens at the address of the config discovery server
 	must(t, statusIs("/live", http.StatusOK))
@@ -229,11 +240,7 @@ func TestCallsOutliveTheirListener(t *testing.T) {
 }
 
 func TestAWrongConfigurationChangesNothing(t *testing.T) {
-	media := startMediaServer(t, mediaAddress, 0)
-	operator := startOperator(t)
-	operator.send(basic())
-	startRelay(t)
-	eventually(t, effect, "ready", ready)
+	media, operator, _ := startBasic(t)
 	current := startCall(t, "current", "udp", 3478, user1, media.address())
 	for name, change := range map[string]func(*configuration){
 		"protocol":           func(c *configuration) { c.Listeners[0]["protocol"] = "TURN-SCTP" },
@@ -268,11 +275,7 @@ func TestAWrongConfigurationChangesNothing(t *testing.T) {
 }
 
 func TestDeletingTheGatewayKeepsTheRelayServing(t *testing.T) {
-	media := startMediaServer(t, mediaAddress, 0)
-	operator := startOperator(t)
-	operator.send(basic())
-	relay := startRelay(t)
-	eventually(t, effect, "ready", ready)
+	media, operator, relay := startBasic(t)
 	current := startCall(t, "current", "udp", 3478, user1, media.address())
 	operator.deleteAll()
 	time.Sleep(time.Second)
@@ -283,11 +286,7 @@ func TestDeletingTheGatewayKeepsTheRelayServing(t *testing.T) {
 }
 
 func TestTheRelayOutlivesTheOperator(t *testing.T) {
-	media := startMediaServer(t, mediaAddress, 0)
-	operator := startOperator(t)
-	operator.send(basic())
-	startRelay(t)
-	eventually(t, effect, "ready", ready)
+	media, operator, _ := startBasic(t)
 	current := startCall(t, "current", "udp", 3478, user1, media.address())
 	operator.stop()
 	time.Sleep(2500 * time.Millisecond)
@@ -304,11 +303,7 @@ func TestTheRelayOutlivesTheOperator(t *testing.T) {
 
 // Beyond the pings and the read deadline of the protocol: 5 and 8 s.
 func TestAQuietConnectionStays(t *testing.T) {
-	media := startMediaServer(t, mediaAddress, 0)
-	operator := startOperator(t)
-	operator.send(basic())
-	startRelay(t)
-	eventually(t, effect, "ready", ready)
+	media, operator, _ := startBasic(t)
 	clients := operator.server.GetConnTrack().Snapshot()
 	time.Sleep(11 * time.Second)
 	if now := operator.server.GetConnTrack().Snapshot(); len(now) != 1 || len(clients) != 1 || now[0] != clients[0] {
@@ -321,11 +316,7 @@ func TestAQuietConnectionStays(t *testing.T) {
 }
 
 func TestTenThousandEndpoints(t *testing.T) {
-	media := startMediaServer(t, mediaAddress, 0)
-	operator := startOperator(t)
-	operator.send(basic())
-	startRelay(t)
-	eventually(t, effect, "ready", ready)
+	media, operator, _ := startBasic(t)
 	current := startCall(t, "current", "udp", 3478, user1, media.address())
 	c := basic()
 	endpoints := []string{mediaAddress}
@@ -340,11 +331,7 @@ func TestTenThousandEndpoints(t *testing.T) {
 }
 
 func TestTerminatingKeepsTheCallsUntilTheyEnd(t *testing.T) {
-	media := startMediaServer(t, mediaAddress, 0)
-	operator := startOperator(t)
-	operator.send(basic())
-	relay := startRelay(t)
-	eventually(t, effect, "ready", ready)
+	media, _, relay := startBasic(t)
 	current := startCall(t, "current", "udp", 3478, user1, media.address())
 	relay.terminate()
 	if relay.endsWithin(2 * time.Second) {
