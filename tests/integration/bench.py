@@ -60,6 +60,11 @@ def start(t, *arguments, **options):
     return t.spawn(command, env=environment | {"TMPDIR": t.directory} | options.pop("env", {}), **options)
 
 
+def wait_until_it_relays(relay):
+    """On a busy machine it takes the measuring tool a while to begin."""
+    harness.eventually(lambda: relay.metrics().sum("stunner_cluster_packets_total") > 20, "packets of the measuring tool", 8)
+
+
 def finish(process, timeout=15):
     out, err = process.communicate(timeout=timeout)
     return Result(process.returncode, out, err)

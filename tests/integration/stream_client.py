@@ -1,15 +1,19 @@
 """A TURN client over TCP or TLS."""
 
+import fcntl
 import os
 import select
 import socket
 import ssl
 import struct
 import subprocess
+import sys
+import termios
 import time
 
 import client
 import stun
+from harness import eventually
 
 
 class Closed(Exception):
@@ -157,6 +161,11 @@ class ProgramClient(StreamClient):
         except BrokenPipeError as error:
             raise Closed("the program left") from error
 
+    def wait_until_all_is_read(self):
+        """By the program, of its standard input: what is written next comes with another read."""
+        unread = lambda: int.from_bytes(fcntl.ioctl(self.program.stdin, termios.FIONREAD, bytes(4)), sys.byteorder)
+        eventually(lambda: unread() == 0, "the program reads its input")
+
     def read(self, timeout):
         if not select.select([self.program.stdout], [], [], timeout)[0]:
             return None
@@ -177,9 +186,9 @@ class OpensslClient(ProgramClient):
     def command_letter(self, letter):
         """K: a key update that asks for one in return, k: one that does not, R: a renegotiation. The program heeds it where a read of
         its input begins."""
-        time.sleep(0.05)
+        self.wait_until_all_is_read()
         self.transmit_bytes(letter.encode() + b"\n")
-        time.sleep(0.05)
+        self.wait_until_all_is_read()
 
 
 class GnutlsClient(ProgramClient):

@@ -125,9 +125,9 @@ def a_server_that_dies(t):
     output = os.path.join(t.directory, "out.json")
     for known in (True, False):
         relay = t.relay()
-        arguments = ["flood", *target(relay.address), "--rate", 500, "--seconds", 5, "--output", output]
+        arguments = ["flood", *target(relay.address), "--rate", 500, "--seconds", 20, "--output", output]
         process = bench.start(t, *arguments, *(["--server-pid", relay.pid] if known else []))
-        time.sleep(0.5)
+        bench.wait_until_it_relays(relay)
         relay.signal(signal.SIGKILL)
         relay.wait()
         killed = time.monotonic()
@@ -159,10 +159,11 @@ def outputs_that_cannot_be_written(t):
 def an_interrupt_keeps_what_was_measured(t):
     bench.alone_on_the_network(t)
     bench.ahead_of_others()
-    relay = t.relay()
     for number in (signal.SIGINT, signal.SIGTERM):
+        relay = t.relay()
         process = bench.start(t, "flood", *target(relay.address), "--rate", 500, "--warmup", 0.1, "--seconds", 30, "--json")
-        time.sleep(1)
+        bench.wait_until_it_relays(relay)
+        time.sleep(0.7)
         process.send_signal(number)
         started = time.monotonic()
         result = bench.finish(process)
@@ -181,10 +182,12 @@ def an_interrupt_keeps_what_was_measured(t):
 @bench.case(timeout=10)
 def an_interrupt_ends_the_wait_for_late_packets(t):
     bench.alone_on_the_network(t)
-    proxy = udp_proxy.Proxy(t, t.relay().address, {1: "drop"}, range(10**6))
+    relay = t.relay()
+    proxy = udp_proxy.Proxy(t, relay.address, {1: "drop"}, range(10**6))
     options = ["--rate", 500, "--warmup", 0, "--seconds", 0.4, "--drain", 60, "--json"]
     process = bench.start(t, "flood", *target(proxy.address), "--flows", 1, "--burst", 1, *options)
-    time.sleep(1.5)
+    bench.wait_until_it_relays(relay)
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     result = bench.finish(process, 3)
     equal((result.status, result.err), (INTERRUPTED, ""), "status and standard error")

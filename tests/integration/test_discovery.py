@@ -206,7 +206,7 @@ def messages_come_in_pieces_and_of_any_size(t):
     equal(relay.metrics().sum("uturn_config_source_connects_total"), 1, "connects")
 
 
-@case(timeout=30, engines=("epoll",), shards=(1,))
+@case(timeout=30, engines=("epoll",), shards=(1,), waits=True)
 def it_pings_and_gives_up_who_is_silent(t):
     server, relay = following(t)
     watcher = server.watchers[0]
@@ -225,7 +225,7 @@ def it_pings_and_gives_up_who_is_silent(t):
     works(t, relay)
 
 
-@case(timeout=40, engines=("epoll",), shards=(1,))
+@case(timeout=40, engines=("epoll",), shards=(1,), waits=True)
 def the_service_comes_and_goes(t):
     server, relay = following(t)
     client = works(t, relay)
@@ -243,7 +243,7 @@ def the_service_comes_and_goes(t):
     client.refresh()
 
 
-@case(timeout=40, engines=("epoll",), shards=(1,))
+@case(timeout=40, engines=("epoll",), shards=(1,), waits=True)
 def connections_that_go_wrong_are_made_anew(t):
     server, relay = following(t)
     text = cds_server.json.dumps(configuration(relay)).encode()
@@ -268,7 +268,7 @@ def connections_that_go_wrong_are_made_anew(t):
     works(t, relay)
 
 
-@case(timeout=30, engines=("epoll",), shards=(1,))
+@case(timeout=30, engines=("epoll",), shards=(1,), waits=True)
 def answers_that_are_no_websocket_are_tried_again(t):
     server, relay = following(t)
     for answer in (
@@ -288,7 +288,7 @@ def answers_that_are_no_websocket_are_tried_again(t):
     works(t, relay)
 
 
-@case(timeout=40, engines=("epoll",), shards=(1,))
+@case(timeout=40, engines=("epoll",), shards=(1,), waits=True)
 def a_service_that_does_not_answer_is_given_up(t):
     server, relay = following(t)
     server.answers_upgrades = False

@@ -275,7 +275,7 @@ def an_association_ends_in_time(t):
     proxy._take = lambda direction, raw, send: None if direction == UP and raw[13] == 16 else take(direction, raw, send)
     half = streams.client("dtls", server=proxy.address, handshake=False)
     try:
-        half.handshake(timeout=0.1)
+        half.handshake(timeout=0.3)
     except AssertionError:
         pass
     equal(streams.sum("handshakes_active"), 1, "handshakes under way")

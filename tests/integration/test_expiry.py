@@ -8,7 +8,7 @@ from streams import Streams
 from test_reload import reload
 
 RATE = 60
-TOLERANCE_S = 30  # of the relay's seconds: half a real one, for a busy machine
+TOLERANCE_S = 60  # of the relay's seconds: a real one, for a busy machine; unit tests hold each lifetime to the second
 
 
 def lifetime(started, probe, poll=0.01, limit=15):
@@ -54,7 +54,7 @@ def passes_once(client, peer, number):
     return out and (back or number is not None)
 
 
-@case(spread=True)
+@case(spread=True, waits=True)
 def a_permission_lasts_300_s(t):
     relay = t.relay(fast=True)
     client, peer, _ = t.call(relay)
@@ -65,7 +65,7 @@ def a_permission_lasts_300_s(t):
     equal(passes(client, peer), True, "relayed again with a new permission")
 
 
-@case(timeout=25, spread=True)
+@case(timeout=25, spread=True, waits=True)
 def a_channel_lasts_600_s_and_its_permission_300(t):
     relay = t.relay(fast=True)
     client, peer = t.client(relay), t.peer()
@@ -86,7 +86,7 @@ def a_channel_lasts_600_s_and_its_permission_300(t):
     client.bind(0x4000, t.peer().getsockname())
 
 
-@case(timeout=25, spread=True)
+@case(timeout=25, spread=True, waits=True)
 def a_refreshed_channel_goes_on(t):
     relay = t.relay(fast=True)
     client, peer = t.client(relay), t.peer()
@@ -99,7 +99,7 @@ def a_refreshed_channel_goes_on(t):
             time.sleep(0.2)
 
 
-@case(timeout=25, spread=True)
+@case(timeout=25, spread=True, waits=True)
 def an_allocation_lasts_its_lifetime(t):
     relay = t.relay(fast=True)
     short, long_, refreshed = t.client(relay), t.client(relay), t.client(relay)
@@ -143,7 +143,7 @@ def a_reservation_lasts_30_s(t):
     eventually(lambda: relay.metrics().sum("uturn_relay_sockets") == 3, "the reserved socket is closed")
 
 
-@case(spread=True)
+@case(spread=True, waits=True)
 def an_expired_credential_does_not_end_an_allocation(t):
     relay = t.relay(auth={"type": "ephemeral", "credentials": {"username": None, "password": None, "secret": "shh"}})
     username = f"{int(time.time()) + 2}:alice"
@@ -156,7 +156,7 @@ def an_expired_credential_does_not_end_an_allocation(t):
     late.refused(401, late.allocate)
 
 
-@case(spread=True)
+@case(spread=True, waits=True)
 def a_removed_listener_runs_out_with_its_permissions(t):
     streams = Streams(t, fast=True)
     client, peer, _ = streams.call("udp")

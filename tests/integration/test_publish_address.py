@@ -79,7 +79,7 @@ def it_waits_for_a_slow_load_balancer(t):
     assert 2 <= len(asked) <= 5, asked
 
 
-@case(timeout=40, **QUICK)
+@case(timeout=40, **QUICK, waits=True)
 def without_a_load_balancer_it_takes_a_node(t):
     scene = Scene(t)
     scene.cluster.set_service(service())
@@ -104,7 +104,7 @@ def without_a_load_balancer_it_takes_a_node(t):
     assert "no nodePort" in err and "LoadBalancer or NodePort" in err and "gave up after 2 s" in err, err
 
 
-@case(timeout=60, **QUICK)
+@case(timeout=60, **QUICK, waits=True)
 def it_says_which_rule_is_missing(t):
     scene = Scene(t)
     scene.cluster.set_service(service())
@@ -122,7 +122,7 @@ def it_says_which_rule_is_missing(t):
     scene.expect("192.0.2.9", "31478", wait=0)
 
 
-@case(timeout=60, **QUICK)
+@case(timeout=60, **QUICK, waits=True)
 def it_tries_again_after_errors(t):
     scene = Scene(t)
     scene.cluster.set_service(service(ingress={"ip": "203.0.113.5"}))
@@ -148,7 +148,7 @@ def it_tries_again_after_errors(t):
     assert "not a Service" in err, err
 
 
-@case(timeout=60, **QUICK)
+@case(timeout=60, **QUICK, waits=True)
 def it_trusts_the_clusters_authority_only(t):
     scene = Scene(t)
     scene.cluster.set_service(service(ingress={"ip": "203.0.113.5"}))

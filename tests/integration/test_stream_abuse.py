@@ -78,19 +78,19 @@ def seconds_until_closed(sock, limit=5):
     return (time.monotonic() - started) * RATE
 
 
-@case()
+@case(waits=True)
 def the_silent_and_the_slow_are_closed_in_time(t):
-    streams = Streams(t, fast=True)
+    streams = Streams(t, fast=True, admin={"limits": {"streams": {"handshake_timeout": 30}}})
     holder, peer, _ = streams.call("tcp")
     silent = socket.create_connection(streams.secure)
     t.ending(silent.close)
     lasted = seconds_until_closed(silent)
-    assert 5 < lasted < 40, f"a silent TLS client was closed after {lasted:.0f} s, not 10"
+    assert 25 < lasted < 75, f"a silent TLS client was closed after {lasted:.0f} s, not 30"
     streams.wait_for("connections_ended_total", 1, reason="timeout")
     idle = socket.create_connection(streams.plain)
     t.ending(idle.close)
     lasted = seconds_until_closed(idle)
-    assert 50 < lasted < 100, f"an idle TCP client was closed after {lasted:.0f} s, not 60"
+    assert 50 < lasted < 120, f"an idle TCP client was closed after {lasted:.0f} s, not 60"
     streams.wait_for("connections_ended_total", 1, reason="idle")
     # Time alone ends neither a connection with an allocation nor one that speaks.
     speaks = streams.client("tcp")
@@ -108,7 +108,7 @@ def slowloris_gains_nothing(t):
     strangers = [socket.create_connection(streams.secure) for _ in range(30)]
     for stranger in strangers:
         t.ending(stranger.close)
-    closed, end = 0, time.monotonic() + 3
+    closed, end = 0, time.monotonic() + 8
     at = 0
     while closed < len(strangers) and time.monotonic() < end:
         closed = 0
@@ -213,7 +213,7 @@ def half_open_handshakes_are_bounded(t):
     equal(streams.sum("handshakes_failed_total", reason="timeout"), 0, "handshakes that took too long")
 
 
-@case(timeout=30, alone=True)
+@case(timeout=30, alone=True, spread=True)
 def a_handshake_flood_harms_no_call(t):
     streams = Streams(t)
     client, peer, _ = streams.call("udp", channel=0x4000)

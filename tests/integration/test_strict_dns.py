@@ -69,7 +69,7 @@ class Scene:
         return cluster
 
 
-@case(timeout=40, spread=True)
+@case(timeout=40, spread=True, waits=True)
 def a_name_admits_what_it_stands_for_and_cuts_nothing(t):
     scene = Scene(t, "media.test")
     scene.start()
@@ -93,7 +93,7 @@ def a_name_admits_what_it_stands_for_and_cuts_nothing(t):
     equal(peer.recv(100), b"still there", "from the client")
 
 
-@case(timeout=60, engines=("epoll",), shards=(1,))
+@case(timeout=60, engines=("epoll",), shards=(1,), waits=True)
 def the_last_good_answer_stays(t):
     scene = Scene(t, "media.test")
     scene.dns.zone["media.test"] = ["10.77.0.1"]
@@ -109,7 +109,7 @@ def the_last_good_answer_stays(t):
     eventually(lambda: scene.cluster()["resolved"]["addresses"] == ["10.77.0.2"], "the next answer", IN_TIME_S + 6)
 
 
-@case(timeout=30, engines=("epoll",), shards=(1,))
+@case(timeout=30, engines=("epoll",), shards=(1,), waits=True)
 def each_family_keeps_its_own(t):
     scene = Scene(t, "media.test")
     scene.dns.zone["media.test"] = ["10.77.0.1", "fd77::1"]
@@ -126,7 +126,7 @@ def each_family_keeps_its_own(t):
     scene.refuses(client, "fd77::1")
 
 
-@case(timeout=30, engines=("epoll",), shards=(1,))
+@case(timeout=30, engines=("epoll",), shards=(1,), waits=True)
 def an_answer_too_long_for_a_datagram_comes_over_tcp(t):
     scene = Scene(t, "media.test")
     addresses = [f"10.78.{n // 250}.{n % 250 + 1}" for n in range(600)]
@@ -178,7 +178,7 @@ def a_name_cannot_open_this_machine_or_the_metadata_service(t):
             scene.refuses(client, address)
 
 
-@case(timeout=40, engines=("epoll",), shards=(1,))
+@case(timeout=40, engines=("epoll",), shards=(1,), waits=True)
 def aliases_are_followed_and_nonsense_is_a_failure(t):
     scene = Scene(t, "alias.test", "short.test", "long.test", "cut.test", "loop.test")
     header = b"ID\x81\x80\0\1\0\1\0\0\0\0"
@@ -244,7 +244,7 @@ def a_reload_keeps_what_is_known(t):
     assert "resolved" not in scene.cluster(), "a static cluster with resolved addresses"
 
 
-@case(timeout=30, engines=("epoll",), shards=(1,))
+@case(timeout=30, engines=("epoll",), shards=(1,), waits=True)
 def a_changed_resolv_conf_is_noticed(t):
     scene = Scene(t, "media.test", resolv_conf="nameserver 127.0.0.9\n")
     scene.dns.zone["media.test"] = ["10.77.0.1"]

@@ -73,7 +73,7 @@ def look_for_workers(relay):
         time.sleep(0.01)
 
 
-@case(alone=True, timeout=30)
+@case(alone=True, timeout=30, spread=True)
 def the_packet_path_takes_few_calls_and_no_others(t):
     relay, loaders = loaded_relay(t)
     time.sleep(0.2)

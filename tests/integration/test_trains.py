@@ -182,7 +182,7 @@ def segmented_bursts(t, sockets, payload, address):
     t.blast(sockets, address, len(payload), -8, 50_000, 0.5, payload[:4]).wait(10)
 
 
-@case(alone=True, timeout=30)
+@case(alone=True, timeout=30, spread=True)
 def bursts_of_eight_ride_in_trains(t):
     net = Topology(t)
     peer = net.peer()

@@ -115,7 +115,7 @@ def each_udp_client_has_an_allocation_of_its_own(t):
     eventually(lambda: allocations(relay) == 0, "all allocations ended")
 
 
-@case()
+@case(waits=True)
 def silent_udp_clients_end(t):
     relay, echo = t.relay(), Echo(t)
     made, port = tunnel(t, relay, echo, "--idle-timeout", "1s", "--clients-max", 1)
@@ -285,7 +285,7 @@ def what_the_server_refuses_is_told_in_a_line(t):
     assert "no more allocations (486)" in log, log
 
 
-@case()
+@case(waits=True)
 def a_refused_udp_client_is_tried_again(t):
     relay, echo = t.relay(), Echo(t)
     port = t.port()
@@ -308,7 +308,7 @@ def a_server_that_is_not_there_is_told(t):
         assert f"the connection to the server at 127.0.0.1:{nobody} ({transport}) failed: nothing listens there" in log, log
 
 
-@case(timeout=30)
+@case(timeout=30, waits=True)
 def a_silent_server_is_told(t):
     echo, silent = Echo(t), t.peer()
     status, out, log = turncat.run(t, "-", server(silent.getsockname()), udp(echo.address), data=b"x\n", timeout=20)
@@ -316,7 +316,7 @@ def a_silent_server_is_told(t):
     assert re.search(r"does not answer Allocate requests \([34] tries in 5\.\d s\)", log), log
 
 
-@case(timeout=60)
+@case(timeout=60, waits=True)
 def tunnels_come_back_after_the_server_restarts(t):
     streams, echo = Streams(t), Echo(t)
     ports = {transport: t.port() for transport in TRANSPORTS}
@@ -338,7 +338,7 @@ def tunnels_come_back_after_the_server_restarts(t):
     equal(allocations(streams.relay), len(TRANSPORTS), "allocations")
 
 
-@case(timeout=30)
+@case(timeout=30, waits=True)
 def a_connection_outlives_its_server(t):
     relay, echo, port = t.relay(), Echo(t), t.port()
     made = Turncat(t, f"tcp://127.0.0.1:{port}", server(relay.address), udp(echo.address))
@@ -421,7 +421,7 @@ def wrong_usage_is_told(t):
         equal((result.returncode, result.stdout, result.stderr.count("\n")), (turncat.USAGE, "", 1), f"{arguments}: {result.stderr}")
 
 
-@case(timeout=40)
+@case(timeout=40, waits=True)
 def long_lived_tunnels_are_refreshed(t):
     # A minute passes in a second: allocations live for ten minutes, channels and nonces too, permissions for five. So do the program's own
     # five seconds of patience: on a busy machine it may take a late answer for a lost server, and begins anew.

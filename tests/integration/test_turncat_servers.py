@@ -114,7 +114,7 @@ def gateways_are_found_by_the_discovery_service(t):
     works("stunner", "--cds-server-address", host, "--cds-server-port", port, "-", "k8s://stunner/udp-gateway:udp-listener")
 
 
-@case(timeout=30)
+@case(timeout=30, waits=True)
 def gateways_with_secrets_and_their_rotation(t):
     echo, discovery = Echo(t), Discovery(t)
     relay = t.relay(auth={"type": "ephemeral", "credentials": {"secret": "new", "username": None, "password": None}})

@@ -49,7 +49,7 @@ def check(name, process, again):
     equal(received, sent, f"messages received by {context}")
 
 
-@case(timeout=40)
+@case(timeout=40, waits=True)
 def loses_nothing_in_any_mode(t):
     relay = t.relay()
     peer_port = start_peer(t)
@@ -60,7 +60,7 @@ def loses_nothing_in_any_mode(t):
     equal(drops(relay.metrics()), {}, "drop counters")
 
 
-@case(timeout=60, spread=True)
+@case(timeout=60, spread=True, waits=True)
 def loses_nothing_with_fifty_clients(t):
     relay = t.relay()
     before = relay.thread_run_ns()
