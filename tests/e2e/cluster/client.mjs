@@ -8,16 +8,20 @@ import { browsers } from '../browsers.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const types = { html: 'text/html', js: 'text/javascript' };
-const files = Object.fromEntries([
+const janusFiles = [
   join(here, '../janus/page.html'), join(here, '../janus/page.js'),
   '/usr/share/javascript/janus-gateway/janus.js', '/usr/share/javascript/webrtc-adapter/adapter.min.js',
-].map((file) => [`/${basename(file)}`, file]));
+];
 
 // The page comes from "localhost": only there does a browser give it a camera without TLS. No server is needed for it.
-async function serve(route) {
-  const file = files[new URL(route.request().url()).pathname];
-  if (!file) return route.fulfill({ status: 404 });
-  return route.fulfill({ body: readFileSync(file), contentType: types[file.split('.').pop()] });
+export async function serveFiles(page, paths) {
+  const files = Object.fromEntries(paths.map((path) => [`/${basename(path)}`, path]));
+  await page.route('http://localhost/**', (route) => {
+    const file = files[new URL(route.request().url()).pathname];
+    if (!file) return route.fulfill({ status: 404 });
+    return route.fulfill({ body: readFileSync(file), contentType: types[file.split('.').pop()] });
+  });
+  await page.goto('http://localhost/page.html');
 }
 
 export class Client {
@@ -34,8 +38,7 @@ export class Client {
     const page = await this.browser.newPage();
     page.on('console', (message) => { if (message.type() === 'error') this.problems.push(message.text()); });
     page.on('pageerror', (error) => this.problems.push(String(error)));
-    await page.route('http://localhost/**', serve);
-    await page.goto('http://localhost/page.html');
+    await serveFiles(page, janusFiles);
     return new Proxy({ close: () => page.close() }, {
       get: (own, name) => (name in own || name === 'then' ? own[name]
         : (...args) => page.evaluate(([method, given]) => globalThis.client[method](...given), [name, args])),
