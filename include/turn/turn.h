@@ -199,6 +199,7 @@ struct turn_counters {
 	counter verdicts[VERDICT_COUNT];
 	counter auth_failures[AUTH_FAILURE_COUNT];
 	counter requests[16];           /* by method number */
+	counter requests_classic;       /* Binding of RFC 3489; not among the above */
 	counter errors[16];             /* answers by error code, indexed as turn_error_codes */
 	counter allocations;            /* gauge: live ones */
 	counter allocations_total;

@@ -17,10 +17,15 @@ struct stun_builder {
 
 struct stun_builder stun_build(uint8_t *buffer, size_t size, enum stun_method method, enum stun_class class,
 	const uint8_t transaction_id[static STUN_TRANSACTION_ID_SIZE]);
+/* With the sixteen bytes behind the length as they came in the request: cookie and transaction ID, or the ID of RFC 3489. */
+struct stun_builder stun_build_answer(uint8_t *buffer, size_t size, enum stun_method method, enum stun_class class,
+	const uint8_t request_id[static STUN_CLASSIC_ID_SIZE]);
 
 void stun_build_bytes(struct stun_builder *b, uint16_t type, struct bytes value);
 void stun_build_u32(struct stun_builder *b, uint16_t type, uint32_t value);
 void stun_build_xor_addr(struct stun_builder *b, uint16_t type, const struct addr *addr);
+/* Not XORed: MAPPED-ADDRESS, ALTERNATE-SERVER (RFC 8489 Section 14.1). */
+void stun_build_addr(struct stun_builder *b, uint16_t type, const struct addr *addr);
 /* `reason` may be empty. */
 void stun_build_error_code(struct stun_builder *b, enum stun_error error, struct bytes reason);
 void stun_build_unknown_attributes(struct stun_builder *b, const uint16_t *types, size_t count);

@@ -23,6 +23,7 @@
 enum {
 	STUN_HEADER_SIZE = 20,
 	STUN_TRANSACTION_ID_SIZE = 12,
+	STUN_CLASSIC_ID_SIZE = 16, /* RFC 3489 Section 11.1: from where the cookie stands since */
 	STUN_ATTRIBUTE_HEADER_SIZE = 4,
 	STUN_INTEGRITY_SHA1_SIZE = 20,
 	STUN_FINGERPRINT_SIZE = 4,
@@ -55,6 +56,7 @@ enum stun_method {
 
 enum stun_attribute_type {
 	STUN_ATTR_MAPPED_ADDRESS = 0x0001,
+	STUN_ATTR_CHANGE_REQUEST = 0x0003, /* RFC 3489 Section 11.2.4 */
 	STUN_ATTR_USERNAME = 0x0006,
 	STUN_ATTR_MESSAGE_INTEGRITY = 0x0008,
 	STUN_ATTR_ERROR_CODE = 0x0009,
@@ -87,8 +89,8 @@ static inline int stun_comprehension_required(unsigned type)
 }
 
 /*
- * Of the types that must be understood, those above. One that is known but has no business in a message is ignored; one that is not
- * known makes the message one that cannot be processed (RFC 8489 Section 6.3).
+ * Of the types that must be understood, those of RFC 8489 and RFC 8656. One that is known but has no business in a message is
+ * ignored; one that is not known makes the message one that cannot be processed (RFC 8489 Section 6.3).
  */
 static inline bool stun_attribute_known(unsigned type)
 {

@@ -38,6 +38,7 @@ struct stun_view {
 	uint16_t method;
 	uint8_t class; /* enum stun_class */
 	bool has_fingerprint;
+	bool classic; /* of RFC 3489: without the cookie */
 	uint16_t attribute_count;
 	uint16_t integrity_offset;        /* where the MESSAGE-INTEGRITY attribute's header starts; 0: none */
 	uint16_t integrity_sha256_offset; /* the same for MESSAGE-INTEGRITY-SHA256 */
@@ -45,14 +46,26 @@ struct stun_view {
 };
 
 /*
- * The only entrance. On STUN_PARSED the whole view is valid; on STUN_MALFORMED raw, method, class (and with them the transaction
+ * The entrance. On STUN_PARSED the whole view is valid; on STUN_MALFORMED raw, method, class (and with them the transaction
  * ID) are valid and there are no attributes; otherwise nothing is.
  */
 enum stun_parse stun_view_parse(struct bytes datagram, struct stun_view *ret_view);
 
+/*
+ * The entrance for what stun_view_parse does not take for STUN and may be a message of RFC 3489, which had no cookie (RFC 8489
+ * Section 11). There is less to tell it from anything else, so it is STUN_PARSED when all of it fits, and STUN_NOT_STUN otherwise.
+ */
+enum stun_parse stun_view_parse_classic(struct bytes datagram, struct stun_view *ret_view);
+
 static inline const uint8_t *stun_view_transaction_id(const struct stun_view *view)
 {
 	return view->raw.data + 8;
+}
+
+/* What an answer echoes: STUN_CLASSIC_ID_SIZE bytes. */
+static inline const uint8_t *stun_view_request_id(const struct stun_view *view)
+{
+	return view->raw.data + STUN_HEADER_SIZE - STUN_CLASSIC_ID_SIZE;
 }
 
 /* The first attribute of that type; NULL if there is none. */

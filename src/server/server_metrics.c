@@ -74,6 +74,7 @@ static const struct row rows[] = {
 		TURN_AUTH_FAILURES(CAUSE_VALUE)
 	COUNTER("uturn_requests_total", "STUN and TURN requests, by method.")
 		BY("method", "binding", IN_TURN(requests[STUN_BINDING]))
+		BY("method", "binding_classic", IN_TURN(requests_classic))
 		BY("method", "allocate", IN_TURN(requests[STUN_ALLOCATE]))
 		BY("method", "refresh", IN_TURN(requests[STUN_REFRESH]))
 		BY("method", "create_permission", IN_TURN(requests[STUN_CREATE_PERMISSION]))

@@ -45,6 +45,9 @@ static struct allocation *current_allocation(
 static enum stun_error check_and_handle(struct request *request, const struct method_rule *rule)
 {
 	uint16_t unknown[STUN_VIEW_ATTRIBUTES];
+	/* RFC 8489 Section 11: the cookie is a must over DTLS. */
+	if (request->view->classic && request->flow->transport == TRANSPORT_DTLS)
+		return STUN_SERVER_ERROR;
 	if (rule->authenticated) {
 		request->allocation = current_allocation(request->t, request->flow, request->now, request->out);
 		enum stun_error error = authenticate(request);
@@ -65,7 +68,7 @@ static enum verdict handle_request(struct turn *t, const struct flow *flow, cons
 	const struct method_rule *rule = method_rule(view->method);
 	if (rule == NULL)
 		return DROP_UNKNOWN_METHOD;
-	counter_add(&t->counters.requests[view->method], 1);
+	counter_add(view->classic ? &t->counters.requests_classic : &t->counters.requests[view->method], 1);
 	struct request request = {
 		.t = t,
 		.flow = flow,
@@ -75,9 +78,21 @@ static enum verdict handle_request(struct turn *t, const struct flow *flow, cons
 		.transaction = {.method = view->method, .integrity = INTEGRITY_NONE, .fingerprint = view->has_fingerprint},
 		.verdict = ANSWERED,
 	};
-	memcpy(request.transaction.id, stun_view_transaction_id(view), STUN_TRANSACTION_ID_SIZE);
+	memcpy(request.transaction.id, stun_view_request_id(view), sizeof request.transaction.id);
 	enum stun_error error = parse == STUN_MALFORMED ? STUN_BAD_REQUEST : check_and_handle(&request, rule);
 	return error == STUN_OK ? request.verdict : respond_refusal(&request, error);
+}
+
+/* RFC 3489 knew one request over UDP. Clients of today send it that way too: libnice does for Janus. A stream has no frames without
+ * the cookie. */
+static enum verdict classic_message(
+	struct turn *t, const struct flow *flow, struct bytes datagram, const struct moment *now, struct turn_out *out)
+{
+	struct stun_view view;
+	if (flow_is_stream(flow) || stun_view_parse_classic(datagram, &view) != STUN_PARSED || view.method != STUN_BINDING ||
+		view.class != STUN_REQUEST)
+		return DROP_NOT_STUN;
+	return handle_request(t, flow, &view, STUN_PARSED, now, out);
 }
 
 enum verdict turn_message(
@@ -86,7 +101,7 @@ enum verdict turn_message(
 	struct stun_view view;
 	enum stun_parse parse = stun_view_parse(datagram, &view);
 	if (parse == STUN_NOT_STUN)
-		return DROP_NOT_STUN;
+		return classic_message(t, flow, datagram, now, out);
 	if (parse == STUN_BAD_FINGERPRINT)
 		return DROP_FINGERPRINT;
 	if (view.class == STUN_REQUEST)

@@ -17,6 +17,7 @@ const uint16_t turn_error_codes[] = {
 	STUN_UNSUPPORTED_TRANSPORT,
 	STUN_PEER_ADDRESS_FAMILY_MISMATCH,
 	STUN_ALLOCATION_QUOTA_REACHED,
+	STUN_SERVER_ERROR,
 	STUN_INSUFFICIENT_CAPACITY,
 	0,
 };
@@ -37,6 +38,7 @@ static const char *const reasons[] = {
 	"Unsupported Transport Protocol",
 	"Peer Address Family Mismatch",
 	"Allocation Quota Reached",
+	"Server Error",
 	"Insufficient Capacity",
 };
 _Static_assert(
@@ -54,7 +56,7 @@ static unsigned error_index(enum stun_error error)
 
 static struct stun_builder begin(struct turn_out *out, const struct transaction *transaction, enum stun_class class)
 {
-	return stun_build(out->reply, sizeof out->reply, transaction->method, class, transaction->id);
+	return stun_build_answer(out->reply, sizeof out->reply, transaction->method, class, transaction->id);
 }
 
 struct stun_builder respond_begin(struct turn_out *out, const struct transaction *transaction)
@@ -88,12 +90,22 @@ static struct stun_builder begin_error(
 	return b;
 }
 
+/* RFC 3489 Section 11.2.4: two flags that ask for an answer from elsewhere. Old clients send them unset, which says nothing. */
+static bool asks_no_change(const struct stun_view *view, const struct stun_attribute *attribute)
+{
+	enum { CHANGE_IP = 4, CHANGE_PORT = 2 };
+	uint32_t flags;
+	return view->classic && attribute->type == STUN_ATTR_CHANGE_REQUEST && stun_attribute_u32(view, attribute, &flags) &&
+	       (flags & (CHANGE_IP | CHANGE_PORT)) == 0;
+}
+
 size_t unknown_attributes(const struct stun_view *view, uint16_t ret_types[static STUN_VIEW_ATTRIBUTES])
 {
 	size_t count = 0;
 	for (unsigned i = 0; i < view->attribute_count; i++) {
 		uint16_t type = view->attributes[i].type;
-		bool known = !stun_comprehension_required(type) || stun_attribute_known(type);
+		bool known = !stun_comprehension_required(type) || stun_attribute_known(type) ||
+			     asks_no_change(view, &view->attributes[i]);
 		for (size_t j = 0; j < count && !known; j++)
 			known = ret_types[j] == type;
 		if (!known)
@@ -111,16 +123,17 @@ static void add_challenge(struct stun_builder *b, const struct request *request)
 	stun_build_bytes(b, STUN_ATTR_NONCE, bytes_of(nonce, sizeof nonce));
 }
 
-/* RFC 8489 Section 14.15: as MAPPED-ADDRESS, not XORed. */
-static void add_alternate_server(struct stun_builder *b, const struct addr *server)
+static void add_unknown_attributes(struct stun_builder *b, const struct stun_view *view)
 {
-	uint8_t value[20];
-	struct writer w = writer_of(value, sizeof value);
-	writer_u8(&w, 0);
-	writer_u8(&w, server->family == ADDR_IPV6 ? STUN_FAMILY_IPV6 : STUN_FAMILY_IPV4);
-	writer_u16(&w, server->port);
-	writer_bytes(&w, bytes_of(server->ip, addr_ip_size(server)));
-	stun_build_bytes(b, STUN_ATTR_ALTERNATE_SERVER, bytes_of(value, writer_size(&w)));
+	uint16_t types[STUN_VIEW_ATTRIBUTES];
+	_Static_assert(STUN_VIEW_ATTRIBUTES % 2 == 0, "an odd number leaves room for one more");
+	size_t count = unknown_attributes(view, types);
+	/* RFC 3489 Section 11.2.10: there is no padding, so an odd list names one type twice. */
+	if (view->classic && count % 2 != 0) {
+		types[count] = types[0];
+		count++;
+	}
+	stun_build_unknown_attributes(b, types, count);
 }
 
 enum verdict respond_refusal(struct request *request, enum stun_error error)
@@ -133,17 +146,16 @@ enum verdict respond_refusal(struct request *request, enum stun_error error)
 		return DROP_UNAUTH_LIMIT;
 
 	struct stun_builder b = begin_error(t, request->out, transaction, error);
-	uint16_t unknown[STUN_VIEW_ATTRIBUTES];
 	switch (error) {
 	case STUN_UNAUTHENTICATED:
 	case STUN_STALE_NONCE:
 		add_challenge(&b, request);
 		break;
 	case STUN_UNKNOWN_ATTRIBUTE:
-		stun_build_unknown_attributes(&b, unknown, unknown_attributes(request->view, unknown));
+		add_unknown_attributes(&b, request->view);
 		break;
 	case STUN_TRY_ALTERNATE:
-		add_alternate_server(&b, &t->config->alternate_server);
+		stun_build_addr(&b, STUN_ATTR_ALTERNATE_SERVER, &t->config->alternate_server);
 		break;
 	default:
 		break;

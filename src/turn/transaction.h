@@ -9,7 +9,7 @@
 #include "turn/turn.h"
 
 struct transaction {
-	uint8_t id[STUN_TRANSACTION_ID_SIZE];
+	uint8_t id[STUN_CLASSIC_ID_SIZE]; /* cookie and transaction ID, or what RFC 3489 has there: echoed as they came */
 	uint16_t method;
 	uint8_t integrity; /* enum integrity; INTEGRITY_NONE: the request was not authenticated, and so the answer is not */
 	bool fingerprint;

@@ -23,15 +23,20 @@ struct attribute {
 	struct bytes value;
 };
 
-/* Whether the header is that of a message of just this size (RFC 8489 Sections 5 and 6.3). */
-static inline bool stun_header_fits(struct bytes datagram)
+/* Whether the header is that of a message of just this size (RFC 8489 Sections 5 and 6.3); classic: from before the cookie. */
+static inline bool stun_header_is(struct bytes datagram, bool classic)
 {
 	struct reader r = reader_of(datagram);
 	uint16_t type = reader_u16(&r);
 	size_t length = reader_u16(&r);
 	uint32_t cookie = reader_u32(&r);
-	return datagram.size >= STUN_HEADER_SIZE && type < 0x4000 && cookie == STUN_MAGIC_COOKIE && length % 4 == 0 &&
+	return datagram.size >= STUN_HEADER_SIZE && type < 0x4000 && (cookie != STUN_MAGIC_COOKIE) == classic && length % 4 == 0 &&
 	       length == datagram.size - STUN_HEADER_SIZE;
+}
+
+static inline bool stun_header_fits(struct bytes datagram)
+{
+	return stun_header_is(datagram, false);
 }
 
 static inline struct attribute_walk attribute_walk_start(struct bytes message)

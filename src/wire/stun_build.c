@@ -17,15 +17,23 @@ static uint16_t message_type(unsigned method, unsigned class)
 			  (class & 2) << 7);
 }
 
-struct stun_builder stun_build(uint8_t *buffer, size_t size, enum stun_method method, enum stun_class class,
-	const uint8_t transaction_id[static STUN_TRANSACTION_ID_SIZE])
+struct stun_builder stun_build_answer(uint8_t *buffer, size_t size, enum stun_method method, enum stun_class class,
+	const uint8_t request_id[static STUN_CLASSIC_ID_SIZE])
 {
 	struct stun_builder b = {.writer = writer_of(buffer, size)};
 	writer_u16(&b.writer, message_type(method, class));
 	writer_u16(&b.writer, 0); /* the length: patched at the end */
-	writer_u32(&b.writer, STUN_MAGIC_COOKIE);
-	writer_bytes(&b.writer, bytes_of(transaction_id, STUN_TRANSACTION_ID_SIZE));
+	writer_bytes(&b.writer, bytes_of(request_id, STUN_CLASSIC_ID_SIZE));
 	return b;
+}
+
+struct stun_builder stun_build(uint8_t *buffer, size_t size, enum stun_method method, enum stun_class class,
+	const uint8_t transaction_id[static STUN_TRANSACTION_ID_SIZE])
+{
+	uint8_t id[STUN_CLASSIC_ID_SIZE];
+	memcpy(id, cookie_bytes, sizeof cookie_bytes);
+	memcpy(id + sizeof cookie_bytes, transaction_id, STUN_TRANSACTION_ID_SIZE);
+	return stun_build_answer(buffer, size, method, class, id);
 }
 
 static void patch_length(struct stun_builder *b, size_t message_size)
@@ -86,6 +94,17 @@ void stun_build_xor_addr(struct stun_builder *b, uint16_t type, const struct add
 	uint8_t value[20];
 	unsigned size = xor_addr_value(value, addr, b->writer.start + 8);
 	stun_build_bytes(b, type, bytes_of(value, size));
+}
+
+void stun_build_addr(struct stun_builder *b, uint16_t type, const struct addr *addr)
+{
+	unsigned ip_size = addr_ip_size(addr);
+	assert(ip_size != 0);
+	attribute_header(b, type, 4 + ip_size);
+	writer_u8(&b->writer, 0);
+	writer_u8(&b->writer, ip_size == 4 ? STUN_FAMILY_IPV4 : STUN_FAMILY_IPV6);
+	writer_u16(&b->writer, addr->port);
+	writer_bytes(&b->writer, bytes_of(addr->ip, ip_size));
 }
 
 void stun_build_error_code(struct stun_builder *b, enum stun_error error, struct bytes reason)

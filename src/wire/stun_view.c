@@ -41,9 +41,9 @@ static enum stun_parse index_attributes(struct stun_view *view)
 	return STUN_PARSED;
 }
 
-enum stun_parse stun_view_parse(struct bytes datagram, struct stun_view *ret_view)
+static enum stun_parse parse(struct bytes datagram, bool classic, struct stun_view *ret_view)
 {
-	if (!stun_header_fits(datagram))
+	if (!stun_header_is(datagram, classic))
 		return STUN_NOT_STUN;
 	struct reader header = reader_of(datagram);
 	uint16_t type = reader_u16(&header);
@@ -52,17 +52,28 @@ enum stun_parse stun_view_parse(struct bytes datagram, struct stun_view *ret_vie
 	ret_view->method = method_of(type);
 	ret_view->class = class_of(type);
 	ret_view->has_fingerprint = false;
+	ret_view->classic = classic;
 	ret_view->attribute_count = 0;
 	ret_view->integrity_offset = 0;
 	ret_view->integrity_sha256_offset = 0;
 	/* A stream can carry 20 + 65532 bytes, which offsets of 16 bits would not reach; nothing of use is that large. */
-	enum stun_parse parse = datagram.size <= UINT16_MAX ? index_attributes(ret_view) : STUN_MALFORMED;
-	if (parse == STUN_MALFORMED) {
+	enum stun_parse result = datagram.size <= UINT16_MAX ? index_attributes(ret_view) : STUN_MALFORMED;
+	if (result == STUN_MALFORMED) {
 		ret_view->attribute_count = 0;
 		ret_view->integrity_offset = 0;
 		ret_view->integrity_sha256_offset = 0;
 	}
-	return parse;
+	return result;
+}
+
+enum stun_parse stun_view_parse(struct bytes datagram, struct stun_view *ret_view)
+{
+	return parse(datagram, false, ret_view);
+}
+
+enum stun_parse stun_view_parse_classic(struct bytes datagram, struct stun_view *ret_view)
+{
+	return parse(datagram, true, ret_view) == STUN_PARSED ? STUN_PARSED : STUN_NOT_STUN;
 }
 
 static const struct stun_attribute *find_from(const struct stun_view *view, const struct stun_attribute *from, uint16_t type)

@@ -1,5 +1,6 @@
 /*
  * fuzz_stun_view - any bytes into stun_view_parse; what it accepts must be consistent, and survive being built and parsed again.
+ * What is STUN with the cookie is STUN of RFC 3489 without it.
  */
 #include "exact_copy.h"
 #include "fuzz_rig.h"
@@ -102,14 +103,43 @@ static enum stun_parse check(struct bytes datagram)
 	return parse;
 }
 
+/* One bit of the cookie is another: the same attributes, or nothing. */
+static void check_classic(struct bytes datagram, enum stun_parse with_cookie)
+{
+	uint8_t *cookie = (uint8_t *)datagram.data + 4;
+	struct stun_view modern, view;
+	FUZZ_CHECK(stun_view_parse_classic(datagram, &view) == STUN_NOT_STUN);
+	FUZZ_CHECK(stun_view_parse(datagram, &modern) == with_cookie);
+	*cookie ^= 0x80;
+	FUZZ_CHECK(stun_view_parse(datagram, &view) == STUN_NOT_STUN);
+	if (stun_view_parse_classic(datagram, &view) == STUN_PARSED) {
+		FUZZ_CHECK(with_cookie == STUN_PARSED || with_cookie == STUN_BAD_FINGERPRINT);
+		FUZZ_CHECK(view.classic && view.method == modern.method && view.class == modern.class);
+		check_attributes(&view);
+		check_integrity(&view);
+		if (with_cookie == STUN_PARSED)
+			FUZZ_CHECK(view.attribute_count == modern.attribute_count);
+	} else {
+		FUZZ_CHECK(with_cookie == STUN_MALFORMED || modern.has_fingerprint);
+	}
+	*cookie ^= 0x80;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes copy = exact_copy(data, size);
 	uint8_t *bytes = (uint8_t *)copy.data;
 	check(copy);
+	struct stun_view view;
+	if (stun_view_parse_classic(copy, &view) == STUN_PARSED) {
+		check_attributes(&view);
+		check_integrity(&view);
+	}
 	fuzz_repair_header(bytes, size);
 	enum stun_parse parse = check(copy);
 	FUZZ_CHECK((parse == STUN_NOT_STUN) == (size < STUN_HEADER_SIZE || size % 4 != 0 || size > STUN_HEADER_SIZE + UINT16_MAX));
+	if (parse != STUN_NOT_STUN)
+		check_classic(copy, parse);
 	if (parse == STUN_BAD_FINGERPRINT) {
 		fuzz_repair_fingerprint(bytes, size);
 		FUZZ_CHECK(check(copy) == STUN_PARSED);

@@ -134,6 +134,16 @@ static void step_request(struct rig *rig, struct script *script)
 		client->challenged = false;
 }
 
+/* Whatever a stranger sends: an answer goes back under the request's own ID, is small, and is nobody's signature. */
+static void step_bytes(struct rig *rig, struct rig_client *client, struct bytes datagram)
+{
+	rig_datagram(rig, client, datagram);
+	if (rig->replies == 0)
+		return;
+	FUZZ_CHECK(memcmp(rig->reply_bytes.data + 4, datagram.data + 4, STUN_CLASSIC_ID_SIZE) == 0);
+	FUZZ_CHECK(rig->reply_bytes.size * 10 <= datagram.size * 36 && !rig_reply_has(rig, STUN_ATTR_MESSAGE_INTEGRITY));
+}
+
 static void step_data(struct rig *rig, struct script *script)
 {
 	struct rig_client *client = take_client(rig, script);
@@ -143,7 +153,7 @@ static void step_data(struct rig *rig, struct script *script)
 	struct addr peer;
 	switch (take(script) % 4) {
 	case 0:
-		rig_datagram(rig, client, take_bytes(script, take(script)));
+		step_bytes(rig, client, take_bytes(script, take(script)));
 		return;
 	case 1:
 		channel_data_write(datagram, (uint16_t)(0x4000 + take(script)), take(script) % 32);

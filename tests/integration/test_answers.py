@@ -1,5 +1,6 @@
 """What the relay answers: sizes, error codes, authentication."""
 
+import os
 import struct
 import time
 
@@ -33,6 +34,24 @@ def binding_tells_the_source_address_and_little_else(t):
         equal(answer.get(stun.SOFTWARE), None, "SOFTWARE")
     checked = client.exchange(stun.encode(stun.BINDING, stun.REQUEST, [], fingerprint=True))
     assert checked.get(stun.FINGERPRINT) is not None, "a question with FINGERPRINT gets an answer with it"
+
+
+@case(spread=True)
+def clients_of_rfc_3489_get_their_address(t):
+    relay = t.relay()
+    for server in (relay.address, relay.address6):
+        client = t.client(relay, server=server)
+        request = bytes.fromhex("00010000") + os.urandom(16)
+        client.transmit(request)
+        answer, _, _ = client.take(1.0)
+        equal((answer[:2], answer[4:20]), (b"\x01\x01", request[4:]), "(kind, transaction)")
+        kind, size = struct.unpack_from("!HH", answer, 20)
+        equal((kind, size), (stun.MAPPED_ADDRESS, len(answer) - 24), "(attribute, size)")
+        equal(stun.read_address(answer[24:]), client.address, "mapped address")
+    client.transmit(bytes.fromhex("0001000c") + os.urandom(16) + bytes.fromhex("0002000800010007") + bytes([127, 0, 0, 1]))
+    answer, _, _ = client.take(1.0)
+    equal((answer[:2], answer[26:28], answer[28:]), (b"\x01\x11", b"\x04\x14", bytes.fromhex("000a000400020002")), "420")
+    equal(relay.metrics().sum("uturn_requests_total", method="binding_classic"), 3, "counted")
 
 
 @case()

@@ -234,6 +234,8 @@ static void reply_capture(struct rig *rig, const struct turn_effect *effect)
 	rig->reply_flow = effect->flow;
 	rig->replies++;
 	enum stun_parse parsed = stun_view_parse(rig->reply_bytes, &rig->reply);
+	if (parsed == STUN_NOT_STUN)
+		parsed = stun_view_parse_classic(rig->reply_bytes, &rig->reply);
 	assert(parsed == STUN_PARSED);
 	(void)parsed;
 }

@@ -48,6 +48,7 @@ Test(server_metrics, sums_the_shards)
 	counter_add(&fake_shards[1].turn.verdicts[FORWARD_TO_PEER], 7);
 	counter_add(&fake_shards[0].turn.auth_failures[AUTH_FAIL_DISABLED], 1);
 	counter_add(&fake_shards[1].turn.requests[STUN_CHANNEL_BIND], 2);
+	counter_add(&fake_shards[0].turn.requests_classic, 6);
 	counter_add(&fake_shards[0].turn.allocations, 3);
 	counter_add(&fake_shards[1].turn.allocations, 4);
 	counter_add(&fake_shards[0].engine.received_packets[SOCKET_RELAY], 10);
@@ -58,6 +59,8 @@ Test(server_metrics, sums_the_shards)
 	expect_line("uturn_packets_total{verdict=\"to_client\"} 0");
 	expect_line("uturn_auth_failures_total{cause=\"disabled\"} 1");
 	expect_line("uturn_requests_total{method=\"channel_bind\"} 2");
+	expect_line("uturn_requests_total{method=\"binding\"} 0");
+	expect_line("uturn_requests_total{method=\"binding_classic\"} 6");
 	expect_line("uturn_allocations 7");
 	expect_line("stunner_allocations_active 7");
 	expect_line("uturn_received_packets_total{socket=\"relay\"} 10");

@@ -400,7 +400,7 @@ Test(turn, counts_requests_verdicts_and_errors_once)
 
 Test(turn, counts_every_error_code_it_can_answer)
 {
-	static const uint16_t codes[] = {300, 400, 401, 403, 420, 437, 438, 440, 441, 442, 443, 486, 508};
+	static const uint16_t codes[] = {300, 400, 401, 403, 420, 437, 438, 440, 441, 442, 443, 486, 500, 508};
 	for (unsigned i = 0; i < sizeof codes / sizeof *codes; i++)
 		error_place(codes[i]);
 	cr_assert_eq(turn_error_codes[sizeof codes / sizeof *codes], 0);

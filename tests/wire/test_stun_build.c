@@ -129,6 +129,31 @@ Test(stun_build, writes_error_code_and_unknown_attributes)
 	assert_built(&b, wanted.bytes, wanted.size);
 }
 
+Test(stun_build, writes_addresses_as_they_are)
+{
+	static struct raw_message wanted;
+	uint8_t buffer[100];
+	struct addr ipv4 = address("192.0.2.1", 32853), ipv6 = address("2001:db8::7", 5);
+	struct stun_builder b = stun_build(buffer, sizeof buffer, STUN_BINDING, STUN_SUCCESS, transaction_id);
+	stun_build_addr(&b, STUN_ATTR_MAPPED_ADDRESS, &ipv4);
+	stun_build_addr(&b, STUN_ATTR_ALTERNATE_SERVER, &ipv6);
+	raw_begin(&wanted, 0x0101);
+	raw_attribute(&wanted, 0x0001, "\0\x01\x80\x55\xc0\0\x02\x01", 8);
+	raw_attribute(&wanted, 0x8023, "\0\x02\0\x05\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07", 20);
+	assert_built(&b, wanted.bytes, wanted.size);
+}
+
+Test(stun_build, echoes_what_a_request_has_behind_its_length)
+{
+	uint8_t buffer[100];
+	static const uint8_t id[STUN_CLASSIC_ID_SIZE] = "0123456789abcde", wanted[4] = {0x01, 0x01, 0, 0};
+	struct stun_builder b = stun_build_answer(buffer, sizeof buffer, STUN_BINDING, STUN_SUCCESS, id);
+	struct bytes message = stun_build_end(&b);
+	cr_assert_eq(message.size, 20);
+	cr_assert_arr_eq(message.data, wanted, 4);
+	cr_assert_arr_eq(message.data + 4, id, sizeof id);
+}
+
 Test(stun_build, pads_with_zeros)
 {
 	for (size_t size = 0; size <= 9; size++) {

@@ -166,6 +166,51 @@ static void assert_malformed(const char *why)
 	cr_assert_null(stun_view_find(&view, STUN_ATTR_USERNAME), "%s", why);
 }
 
+static enum stun_parse parse_classic(void)
+{
+	parse_message();
+	memset(&view, 0xa5, sizeof view);
+	return stun_view_parse_classic(parsed_copy, &view);
+}
+
+Test(stun_view, reads_a_message_of_rfc_3489_where_the_cookie_is_not)
+{
+	raw_begin(&m, 0x0001);
+	raw_attribute(&m, STUN_ATTR_CHANGE_REQUEST, "\0\0\0\2", 4);
+	raw_attribute(&m, STUN_ATTR_USERNAME, "four", 4);
+	cr_assert_eq(parse_classic(), STUN_NOT_STUN, "the cookie is there");
+	cr_assert_eq(parse_message(), STUN_PARSED);
+	cr_assert_not(view.classic);
+	for (unsigned i = 4; i < 8; i++) {
+		m.bytes[i] ^= 1;
+		cr_assert_eq(parse_classic(), STUN_PARSED);
+		cr_assert(view.classic && view.method == STUN_BINDING && view.class == STUN_REQUEST);
+		cr_assert_eq(view.attribute_count, 2);
+		assert_value(STUN_ATTR_USERNAME, "four", 4);
+		cr_assert_arr_eq(stun_view_request_id(&view), m.bytes + 4, STUN_CLASSIC_ID_SIZE);
+		cr_assert_eq(parse_message(), STUN_NOT_STUN);
+		m.bytes[i] ^= 1;
+	}
+}
+
+Test(stun_view, takes_a_message_of_rfc_3489_that_fits_in_all_or_none)
+{
+	raw_begin(&m, 0x0001);
+	m.bytes[7] ^= 1;
+	cr_assert_eq(parse_classic(), STUN_PARSED);
+	m.bytes[0] |= 0x40;
+	cr_assert_eq(parse_classic(), STUN_NOT_STUN, "the first two bits");
+	m.bytes[0] = 0;
+	for (m.size = 0; m.size < 20; m.size++)
+		cr_assert_eq(parse_classic(), STUN_NOT_STUN, "%zu bytes", m.size);
+	raw_attribute(&m, STUN_ATTR_USERNAME, "four", 4);
+	raw_patch(&m, 22, 5);
+	cr_assert_eq(parse_classic(), STUN_NOT_STUN, "an attribute past the end");
+	m.size = 20;
+	raw_attribute(&m, STUN_ATTR_FINGERPRINT, "none", 4);
+	cr_assert_eq(parse_classic(), STUN_NOT_STUN, "a wrong fingerprint");
+}
+
 Test(stun_view, an_attribute_may_not_reach_past_the_end)
 {
 	static const unsigned sizes[] = {5, 8, 9, 0xfffb, 0xfffc, 0xfffd, 0xffff};
