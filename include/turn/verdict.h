@@ -10,6 +10,7 @@
 	X(FORWARD_TO_PEER,          "to_peer",                "relayed to a peer")                                          \
 	X(FORWARD_TO_CLIENT,        "to_client",              "relayed to a client")                                        \
 	X(ANSWERED,                 "answered",               "a request that was answered (or whose answer is under way)") \
+	X(KEEP_ALIVE,               "keep_alive",             "a Binding indication: it keeps bindings of NATs alive")      \
 	X(DROP_EMPTY,               "drop_empty",             "a datagram of no bytes at a listener")                       \
 	X(DROP_NOT_STUN,            "drop_not_stun",          "neither STUN nor ChannelData")                               \
 	X(DROP_DTLS,                "drop_dtls",              "DTLS at a listener that does not speak it")                  \

@@ -95,6 +95,15 @@ static enum verdict classic_message(
 	return handle_request(t, flow, &view, STUN_PARSED, now, out);
 }
 
+/* RFC 8489 Section 6.3.2. Send indications come another way, and Binding asks for nothing. */
+static enum verdict take_indication(const struct stun_view *view)
+{
+	uint16_t unknown[STUN_VIEW_ATTRIBUTES];
+	if (view->method != STUN_BINDING)
+		return DROP_UNEXPECTED_CLASS;
+	return unknown_attributes(view, unknown) > 0 ? DROP_UNKNOWN_ATTRIBUTE : KEEP_ALIVE;
+}
+
 enum verdict turn_message(
 	struct turn *t, const struct flow *flow, struct bytes datagram, const struct moment *now, struct turn_out *out)
 {
@@ -106,5 +115,7 @@ enum verdict turn_message(
 		return DROP_FINGERPRINT;
 	if (view.class == STUN_REQUEST)
 		return handle_request(t, flow, &view, parse, now, out);
-	return parse == STUN_MALFORMED ? DROP_MALFORMED : DROP_UNEXPECTED_CLASS;
+	if (parse == STUN_MALFORMED)
+		return DROP_MALFORMED;
+	return view.class == STUN_INDICATION ? take_indication(&view) : DROP_UNEXPECTED_CLASS;
 }

@@ -7,6 +7,7 @@ import time
 import stun
 from client import NoAnswer, Refused
 from harness import case, equal
+from relay import drops
 
 REALM_OF_STUNNERD = "stunner.l7mp.io"
 
@@ -52,6 +53,17 @@ def clients_of_rfc_3489_get_their_address(t):
     answer, _, _ = client.take(1.0)
     equal((answer[:2], answer[26:28], answer[28:]), (b"\x01\x11", b"\x04\x14", bytes.fromhex("000a000400020002")), "420")
     equal(relay.metrics().sum("uturn_requests_total", method="binding_classic"), 3, "counted")
+
+
+@case(spread=True)
+def keep_alives_are_neither_answered_nor_dropped(t):
+    relay = t.relay()
+    client = t.client(relay)
+    client.transmit(stun.encode(stun.BINDING, stun.INDICATION, [], fingerprint=True))
+    equal(client.exchange(bare(stun.BINDING)).kind, stun.SUCCESS, "the next answer")
+    metrics = relay.metrics()
+    equal(metrics.sum("uturn_packets_total", verdict="keep_alive"), 1, "counted")
+    equal(drops(metrics), {}, "drops")
 
 
 @case()

@@ -84,7 +84,9 @@ Test(relay, names_every_way_to_drop_a_clients_packet)
 		{"a stranger's ChannelData", stranger, "\x40\x01\x00\x00", 4, DROP_NO_ALLOCATION},
 		{"a stranger's Send indication", stranger, "\x00\x16\x00\x00" COOKIE_AND_ID, 20, DROP_NO_ALLOCATION},
 		{"an empty Send indication", client, "\x00\x16\x00\x00" COOKIE_AND_ID, 20, DROP_MALFORMED},
-		{"a Binding indication", client, "\x00\x11\x00\x00" COOKIE_AND_ID, 20, DROP_UNEXPECTED_CLASS},
+		{"an indication with what must be understood", client, "\x00\x11\x00\x04" COOKIE_AND_ID "\x7f\0\0\0", 24,
+			DROP_UNKNOWN_ATTRIBUTE},
+		{"an Allocate indication", client, "\x00\x13\x00\x00" COOKIE_AND_ID, 20, DROP_UNEXPECTED_CLASS},
 		{"a Binding success", client, "\x01\x01\x00\x00" COOKIE_AND_ID, 20, DROP_UNEXPECTED_CLASS},
 		{"a Binding error", client, "\x01\x11\x00\x00" COOKIE_AND_ID, 20, DROP_UNEXPECTED_CLASS},
 		{"a Data indication", client, "\x00\x17\x00\x00" COOKIE_AND_ID, 20, DROP_UNEXPECTED_CLASS},
@@ -104,6 +106,30 @@ Test(relay, names_every_way_to_drop_a_clients_packet)
 		cr_assert_eq(counter_read(&turn_counters(rig->cores[0])->verdicts[cases[i].expected]), counted + 1);
 		cr_assert_eq(rig->replies, 0, "%s", cases[i].name);
 		cr_assert_eq(rig_digest(rig), before, "%s", cases[i].name);
+	}
+	rig_free(rig);
+}
+
+Test(relay, takes_binding_indications_as_keep_alives)
+{
+	static const struct {
+		const char *bytes;
+		size_t size;
+	} cases[] = {
+		{"\x00\x11\x00\x00" COOKIE_AND_ID, 20},
+		{"\x00\x11\x00\x04" COOKIE_AND_ID "\xff\0\0\0", 24},
+		{"\x00\x11\x00\x08" COOKIE_AND_ID "\x80\x28\x00\x04\xde\x33\x57\xde", 28},
+	};
+	struct rig_client *client;
+	struct rig *rig = rig_with_channel(&client);
+	struct rig_client *clients[] = {client, rig_client(rig, 2)};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases * 2; i++) {
+		uint64_t before = rig_digest(rig);
+		enum verdict verdict = verdict_of(rig, clients[i % 2], cases[i / 2].bytes, cases[i / 2].size);
+		cr_assert_eq(verdict, KEEP_ALIVE, "%zu: %s", i, verdict_label(verdict));
+		cr_assert_eq(rig->out.effect_count, 0);
+		cr_assert_eq(rig->replies, 0);
+		cr_assert_eq(rig_digest(rig), before);
 	}
 	rig_free(rig);
 }

@@ -22,6 +22,7 @@ HEALTHY = {
     'uturn_send_drops_total{reason="full"}': "0+10x90",
     'uturn_send_drops_total{reason="unreachable"}': "0+6000x90",
     'uturn_packets_total{verdict="to_peer"}': "0+600000x90",
+    'uturn_packets_total{verdict="keep_alive"}': "0+6000x90",
     'uturn_packets_total{verdict="drop_no_permission"}': "0+600x90",
     'uturn_packets_total{verdict="drop_peer_refused"}': "0+5x90",
     'uturn_packets_total{verdict="drop_unauth_limit"}': "0+5x90",
