@@ -75,6 +75,12 @@ enum verdict relay_channel_data(
 	return forward_to_peer(t, a, &channel->peer, data, now_ns, forward);
 }
 
+/* RFC 8656 Section 13: it must be ignored where UDP leads to UDP and one of both ends has IPv6. */
+static inline bool heeds_dont_fragment(const struct flow *flow, const struct addr *peer)
+{
+	return flow_is_stream(flow) || (flow->client.family == ADDR_IPV4 && peer->family == ADDR_IPV4);
+}
+
 enum verdict relay_send_indication(
 	struct turn *t, const struct flow *flow, struct bytes datagram, uint64_t now_ns, struct turn_forward *forward)
 {
@@ -90,7 +96,7 @@ enum verdict relay_send_indication(
 		return refuse(a, DROP_PEER_FAMILY);
 	if (send.data.size > DATAGRAM_SIZE_MAX)
 		return DROP_TOO_LARGE;
-	forward->dont_fragment = send.dont_fragment;
+	forward->dont_fragment = send.dont_fragment && heeds_dont_fragment(flow, &send.peer);
 	return forward_to_peer(t, a, &send.peer, send.data, now_ns, forward);
 }
 

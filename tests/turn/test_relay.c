@@ -185,6 +185,38 @@ Test(relay, relays_send_indications)
 	rig_free(rig);
 }
 
+Test(relay, heeds_dont_fragment_between_ipv4_and_from_streams)
+{
+	static const struct {
+		enum transport transport;
+		bool client_ipv6, peer_ipv6, heeded;
+	} cases[] = {
+		{TRANSPORT_UDP, false, false, true},
+		{TRANSPORT_UDP, false, true, false},
+		{TRANSPORT_UDP, true, false, false},
+		{TRANSPORT_UDP, true, true, false},
+		{TRANSPORT_DTLS, false, false, true},
+		{TRANSPORT_DTLS, true, true, false},
+		{TRANSPORT_TCP, true, true, true},
+		{TRANSPORT_TLS, false, true, true},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct rig *rig = rig_create();
+		struct rig_client *client = rig_client(rig, 1);
+		struct addr peer = cases[i].peer_ipv6 ? rig_peer_ipv6(1) : rig_peer(1);
+		client->flow.transport = (uint16_t)cases[i].transport;
+		client->flow.connection = cases[i].transport != TRANSPORT_UDP;
+		if (cases[i].client_ipv6)
+			client->flow.client = rig_peer_ipv6(99);
+		cr_assert_eq(rig_allocate_family(rig, client, cases[i].peer_ipv6 ? STUN_FAMILY_IPV6 : STUN_FAMILY_IPV4), STUN_OK);
+		cr_assert_eq(rig_create_permission(rig, client, peer), STUN_OK);
+		send_indication(rig, client, &peer, 3, STUN_ATTR_DONT_FRAGMENT, false);
+		cr_assert_eq(rig->verdict, FORWARD_TO_PEER, "%zu", i);
+		cr_assert_eq(rig->forward.dont_fragment, cases[i].heeded, "%zu", i);
+		rig_free(rig);
+	}
+}
+
 Test(relay, names_every_way_to_drop_a_send_indication)
 {
 	struct rig_client *client;
