@@ -235,6 +235,8 @@ struct config {
 	size_t cluster_count;
 };
 
+/* How many sockets for datagrams its own listeners bind, in each shard. */
+unsigned config_datagram_sockets(const struct config *config);
 /* A retiring listener whose name another one has now. */
 bool config_listener_is_replaced(const struct config *config, const struct config_listener *retiring);
 

@@ -46,6 +46,16 @@ void config_free(struct config *config)
 	free(config);
 }
 
+unsigned config_datagram_sockets(const struct config *config)
+{
+	unsigned sockets = 0;
+	for (size_t i = 0; i < config->listener_count; i++)
+		for (int family = 0; family < RELAY_FAMILIES; family++)
+			sockets += !config_listener_is_stream(&config->listeners[i]) &&
+				   config->listeners[i].bind[family].family != ADDR_NONE;
+	return sockets;
+}
+
 bool config_listener_is_replaced(const struct config *config, const struct config_listener *retiring)
 {
 	for (size_t i = 0; i < config->listener_count; i++)

@@ -45,8 +45,7 @@ static uint32_t receive_buffer(const struct server *server, const struct config 
 {
 	static bool told;
 	uint32_t wanted = config->admin.listener_receive_buffer;
-	uint32_t buffer =
-		machine_socket_buffer(&server->machine, wanted, server->shard_count * (unsigned)(config->listener_count + 1));
+	uint32_t buffer = machine_socket_buffer(&server->machine, wanted, server->shard_count * config_datagram_sockets(config));
 	if (buffer < wanted && !told)
 		log_info(LOG_IO,
 			"receive buffers of listeners are %u bytes instead of %u, bounded by the memory limit of the cgroup",

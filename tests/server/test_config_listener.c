@@ -124,6 +124,29 @@ Test(config_listener, binds_the_wildcard_of_both_families_or_exactly_what_is_giv
 	config_free(c);
 }
 
+Test(config_listener, counts_the_sockets_that_have_queues_of_datagrams)
+{
+	static const struct {
+		const char *listener;
+		unsigned sockets;
+	} counts[] = {
+		{"", 2},
+		{",\"bind_address\":\"192.0.2.7\"", 1},
+		{",\"protocol\":\"tcp\"", 0},
+	};
+	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+		struct config *c = config_rig_load(&rig, config_rig_native("", counts[i].listener, ""), NULL);
+		cr_expect_eq(
+			config_datagram_sockets(c), counts[i].sockets, "%s: %u", counts[i].listener, config_datagram_sockets(c));
+		/* Of those that retire the queues empty, and no other listener's buffer is made for their time. */
+		c->listeners[1] = c->listeners[0];
+		c->listeners[1].routes = NULL;
+		c->retiring_count = 1;
+		cr_expect_eq(config_datagram_sockets(c), counts[i].sockets);
+		config_free(c);
+	}
+}
+
 Test(config_listener, lets_listeners_share_a_port_on_different_addresses_only)
 {
 	static const struct {
