@@ -226,6 +226,24 @@ static void log_retiring(const struct server *server, const struct config *confi
 	}
 }
 
+/* What the shards were given, and how the machine is divided now. What there was before is in *p then. */
+static void install(struct server *server, struct prospect *p)
+{
+	log_budget(&server->budget, &p->budget);
+	server_orders_give(server, &p->orders);
+	struct turn_config *turn = server->turn;
+	struct stream_config *streams = server->streams;
+	server->turn = p->turn;
+	server->streams = p->streams;
+	server->budget = p->budget;
+	p->turn = turn;
+	p->streams = streams;
+	set_quota(server);
+	server->view.streams = server->streams;
+	server->view.allocations_max = server->budget.allocations;
+	server->view.connections_max = server->budget.connections;
+}
+
 static void take_up(struct server *server, struct prospect *p)
 {
 	for (unsigned i = 0; i < server->shard_count; i++)
@@ -233,22 +251,13 @@ static void take_up(struct server *server, struct prospect *p)
 	listeners_log(p->config, &p->diff.listeners, &p->orders);
 	log_retiring(server, p->config);
 	log_certificates(server, p->config, p->streams);
-	log_budget(&server->budget, &p->budget);
-	server_orders_give(server, &p->orders);
-
-	struct prospect before = {.config = server->config, .turn = server->turn, .streams = server->streams};
+	struct config *before = server->config;
 	server->config = p->config;
-	server->turn = p->turn;
-	server->streams = p->streams;
-	server->budget = p->budget;
+	p->config = before;
+	install(server, p);
 	server->awaits = false;
-	*p = before;
-	set_quota(server);
 	listener_accounts_update(&server->accounts, server->config);
 	server->view.config = server->config;
-	server->view.streams = server->streams;
-	server->view.allocations_max = server->budget.allocations;
-	server->view.connections_max = server->budget.connections;
 	log_configure(server->config->admin.loglevel, server->config->admin.log_format, NULL);
 	retirement_watch(server);
 	watch_update(server->watch);
@@ -316,6 +325,21 @@ void server_reload(struct server *server, const char *cause)
 	struct config_problems problems = {0};
 	struct config *incoming = options_load(server->options, server->world, &problems);
 	server_offer(server, incoming, &problems, cause);
+}
+
+void server_divide_anew(struct server *server)
+{
+	struct config_problems problems = {0};
+	struct prospect p = {.config = server->config};
+	bool good = plan(server, server->config, &p.budget);
+	p.turn = good ? make_turn(server, server->config) : NULL;
+	good = p.turn != NULL && make_streams(server, &p, &problems) &&
+	       server_orders_create(server, server->config, p.turn, p.streams, &p.orders);
+	log_problems(&problems);
+	if (good)
+		install(server, &p);
+	p.config = NULL;
+	prospect_done(&p);
 }
 
 bool server_clusters_changed(struct server *server)

@@ -96,8 +96,11 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	struct server *server = context;
 	if (!orders_are_taken(server))
 		return;
+	bool closed = server->closing != 0;
 	server->closing = 0;
 	close_some(server);
+	if (closed && server->config->retiring_count == 0)
+		server_divide_anew(server);
 	open_some(server);
 	if (is_over(server))
 		event_del(server->retirement);

@@ -84,6 +84,8 @@ void server_orders_free(struct server_orders *orders);
 void server_orders_give(struct server *server, struct server_orders *orders);
 /* The first configuration. False after log lines. Takes over `config`. */
 bool server_begin(struct server *server, struct config *config);
+/* Listeners have gone that had a share of the machine: the others get it. Without memory for that everything stays. */
+void server_divide_anew(struct server *server);
 /* What clusters stand for has changed, though not the configuration: the shards learn of it. False after a log line, and nothing
  * changed. */
 bool server_clusters_changed(struct server *server);

@@ -1,6 +1,7 @@
 """Listeners come, change and go while calls go on, over each transport: no packet is lost, and no call is cut."""
 
 import copy
+import resource
 import socket
 import time
 
@@ -61,6 +62,32 @@ def a_port_closes_with_its_last_call(t):
             over.client.close()
     wait_until_retired(streams.relay)
     eventually(lambda: not is_open("udp", old), "the UDP port is closed")
+
+
+@case(shards=(1,), spread=True)
+def what_a_listener_needed_is_the_others_when_it_has_retired(t):
+    """Half of the descriptors are for connections as long as there may be any."""
+    streams = Streams(t, start=False)
+    relay, (udp, tcp) = streams.relay, streams.relay.config["listeners"][:2]
+    relay.write_config({**relay.config, "listeners": [udp, tcp]})
+    relay.start(["-c", relay.config_path], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1000, 1000)))
+    call = Flow(streams, "tcp")
+
+    def room():
+        metrics = relay.metrics()
+        return metrics.sum("uturn_allocations_max"), metrics.sum("uturn_connections_max")
+
+    shared = room()
+    equal(shared[0], shared[1], "allocations and connections")
+    reload(relay, {"listeners": [udp]})
+    equal(sum(room()), sum(shared), "room while it retires")
+    call.round()
+    call.client.refresh(0)
+    call.client.close()
+    wait_until_retired(relay)
+    eventually(lambda: room()[1] == 0, "nothing is kept for connections")
+    assert room()[0] > 1.9 * shared[0], f"allocations: {room()[0]} after {shared[0]}"
+    new_call(streams, "udp", streams.plain)
 
 
 @case(timeout=30)
