@@ -113,10 +113,10 @@ struct config_admin {
 struct config_auth {
 	enum auth_type type;
 	char realm[REALM_SIZE_MAX + 1];
-	char username[STUN_USERNAME_SIZE_MAX + 1]; /* AUTH_STATIC */
-	char password[CONFIG_PASSWORD_SIZE];       /* AUTH_STATIC */
-	bool generated;                            /* username and password were made up here: they may be shown */
-	char secret[SECRET_SIZE_MAX + 1];          /* AUTH_EPHEMERAL */
+	char username[STUN_USERNAME_SIZE_MAX + 1];      /* AUTH_STATIC */
+	char password[CONFIG_PASSWORD_SIZE];            /* AUTH_STATIC */
+	bool generated;                                 /* username and password were made up here: they may be shown */
+	char secrets[SECRETS_MAX][SECRET_SIZE_MAX + 1]; /* AUTH_EPHEMERAL; as in turn/config.h */
 };
 
 enum config_protocol { PROTOCOL_UDP, PROTOCOL_TCP, PROTOCOL_TLS, PROTOCOL_DTLS };

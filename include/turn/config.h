@@ -14,14 +14,15 @@
 
 enum auth_type { AUTH_STATIC, AUTH_EPHEMERAL, AUTH_NONE };
 
-enum { REALM_SIZE_MAX = 127, SECRET_SIZE_MAX = 255 };
+enum { REALM_SIZE_MAX = 127, SECRET_SIZE_MAX = 255, SECRETS_MAX = 4 };
 
 struct turn_auth {
 	enum auth_type type;
 	char realm[REALM_SIZE_MAX + 1];
 	char username[STUN_USERNAME_SIZE_MAX + 1]; /* static */
 	uint8_t key[LONG_TERM_KEY_SIZE];           /* static */
-	char secret[SECRET_SIZE_MAX + 1];          /* ephemeral */
+	/* Ephemeral: tried in this order; the first empty one ends them. Credentials that are made here are made with the first. */
+	char secrets[SECRETS_MAX][SECRET_SIZE_MAX + 1];
 };
 
 /* Where the relayed addresses of one family come from. */

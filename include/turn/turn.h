@@ -198,6 +198,7 @@ size_t turn_find_allocations(const struct turn *t, const char *username, const s
 struct turn_counters {
 	counter verdicts[VERDICT_COUNT];
 	counter auth_failures[AUTH_FAILURE_COUNT];
+	counter accepted_secrets;       /* requests whose credentials were made with another secret than the first */
 	counter requests[16];           /* by method number */
 	counter requests_classic;       /* Binding of RFC 3489; not among the above */
 	counter errors[16];             /* answers by error code, indexed as turn_error_codes */

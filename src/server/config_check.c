@@ -54,7 +54,7 @@ static void check_credentials(const struct config_auth *auth, struct config_prob
 		config_error(problems, "auth.credentials.username", "is missing: type static needs username and password");
 	else if (auth->type == AUTH_STATIC && auth->password[0] == '\0')
 		config_error(problems, "auth.credentials.password", "is missing: type static needs username and password");
-	else if (auth->type == AUTH_EPHEMERAL && auth->secret[0] == '\0')
+	else if (auth->type == AUTH_EPHEMERAL && auth->secrets[0][0] == '\0')
 		config_error(problems, "auth.credentials.secret", "is missing: type ephemeral needs a secret");
 	if (auth->type != AUTH_NONE && auth->realm[0] == '\0')
 		config_error(problems, "auth.realm", "is empty: use 1 to %d bytes", REALM_SIZE_MAX);

@@ -100,7 +100,8 @@ static void override_auth(const struct config_world *world, struct config_proble
 	auth->generated = config_env_get(world, "STUNNER_PASSWORD") == NULL;
 	override_text(world, problems, "STUNNER_USERNAME", auth->username, sizeof auth->username);
 	override_text(world, problems, "STUNNER_PASSWORD", auth->password, sizeof auth->password);
-	override_text(world, problems, "STUNNER_SHARED_SECRET", auth->secret, sizeof auth->secret);
+	override_text(world, problems, "STUNNER_SHARED_SECRET", auth->secrets[0], sizeof auth->secrets[0]);
+	override_text(world, problems, "UTURN_ACCEPTED_SECRET", auth->secrets[1], sizeof auth->secrets[1]);
 }
 
 static void add_listeners(struct config *config, const struct config_world *world, struct config_problems *problems)

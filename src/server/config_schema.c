@@ -195,11 +195,47 @@ static const struct config_field admin_fields[] = {
 	{.name = NULL},
 };
 
+/* Behind the one that `secret` gave. */
+static void read_accepted_secret(
+	struct config_reader *r, const struct config_value *value, const struct config_field *field, struct config_auth *auth)
+{
+	unsigned place = 1;
+	while (place < SECRETS_MAX && auth->secrets[place][0] != '\0')
+		place++;
+	if (place == SECRETS_MAX) {
+		config_reader_error(r, "is one too many: use at most %d beside auth.credentials.secret", SECRETS_MAX - 1);
+		return;
+	}
+	/* Everybody could make credentials with it. */
+	if (value->kind == VALUE_TEXT && value->text[0] == '\0') {
+		config_reader_error(r, "is empty: leave it away, or use the secret that credentials were made with");
+		return;
+	}
+	config_read_text(r, value, field, auth->secrets[place]);
+}
+
+/* A secret, or a list of them. */
+static void read_accepted_secrets(
+	struct config_reader *r, const struct config_value *value, const struct config_field *field, void *target)
+{
+	if (value->kind != VALUE_LIST) {
+		read_accepted_secret(r, value, field, target);
+		return;
+	}
+	for (size_t i = 0; i < value->count; i++) {
+		size_t mark = config_reader_down_index(r, i);
+		if (!config_reader_absent(r, &value->items[i]))
+			read_accepted_secret(r, &value->items[i], field, target);
+		config_reader_up(r, mark);
+	}
+}
+
 #define AUTH(member) offsetof(struct config_auth, member)
 static const struct config_field credentials[] = {
 	{"username", config_read_text,    IN_ALL, .offset = AUTH(username), .size = sizeof ((struct config_auth *)NULL)->username},
 	{"password", config_read_text,    IN_ALL, .offset = AUTH(password), .size = sizeof ((struct config_auth *)NULL)->password},
-	{"secret",   config_read_text,    IN_ALL, .offset = AUTH(secret), .size = sizeof ((struct config_auth *)NULL)->secret},
+	{"secret",   config_read_text,    IN_ALL, .offset = AUTH(secrets[0]), .size = SECRET_SIZE_MAX + 1},
+	{"accepted_secrets", read_accepted_secrets, IN_ALL, .size = SECRET_SIZE_MAX + 1},
 	{.name = NULL},
 };
 

@@ -10,11 +10,11 @@ static void build_auth(const struct config_auth *auth, struct turn_auth *ret_aut
 {
 	_Static_assert(sizeof ret_auth->realm == sizeof auth->realm, "copied whole");
 	_Static_assert(sizeof ret_auth->username == sizeof auth->username, "copied whole");
-	_Static_assert(sizeof ret_auth->secret == sizeof auth->secret, "copied whole");
+	_Static_assert(sizeof ret_auth->secrets == sizeof auth->secrets, "copied whole");
 	ret_auth->type = auth->type;
 	memcpy(ret_auth->realm, auth->realm, sizeof ret_auth->realm);
 	memcpy(ret_auth->username, auth->username, sizeof ret_auth->username);
-	memcpy(ret_auth->secret, auth->secret, sizeof ret_auth->secret);
+	memcpy(ret_auth->secrets, auth->secrets, sizeof ret_auth->secrets);
 	if (auth->type == AUTH_STATIC)
 		credentials_key(bytes_of_string(auth->username), bytes_of_string(auth->realm), bytes_of_string(auth->password),
 			ret_auth->key);

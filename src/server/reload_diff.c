@@ -43,7 +43,7 @@ static const struct {
 	{OPTION(auth.realm)},
 	{OPTION(auth.username)},
 	{OPTION(auth.password)},
-	{OPTION(auth.secret)},
+	{OPTION(auth.secrets)},
 };
 
 static bool options_equal(const struct config *a, const struct config *b)

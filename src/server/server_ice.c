@@ -170,7 +170,7 @@ static void make_credentials(const struct config_auth *auth, const struct wish *
 	}
 	snprintf(c->username, sizeof c->username, "%llu:%s", (unsigned long long)(clock_now().wall_s + wish->ttl_s),
 		wish->user == NULL ? "" : wish->user);
-	credentials_ephemeral_password(bytes_of_string(c->username), bytes_of_string(auth->secret), c->password);
+	credentials_ephemeral_password(bytes_of_string(c->username), bytes_of_string(auth->secrets[0]), c->password);
 }
 
 typedef size_t write_function(

@@ -72,6 +72,8 @@ static const struct row rows[] = {
 		TURN_VERDICTS(VERDICT_VALUE)
 	COUNTER("uturn_auth_failures_total", "Requests that were not authenticated, by cause; missing is every client's first.")
 		TURN_AUTH_FAILURES(CAUSE_VALUE)
+	COUNTER("uturn_auth_accepted_secrets_total", "Requests with ephemeral credentials made with one of auth.credentials.accepted_secrets.")
+		VALUE(IN_TURN(accepted_secrets))
 	COUNTER("uturn_requests_total", "STUN and TURN requests, by method.")
 		BY("method", "binding", IN_TURN(requests[STUN_BINDING]))
 		BY("method", "binding_classic", IN_TURN(requests_classic))

@@ -59,12 +59,38 @@ static enum stun_error check_static(struct request *request, enum integrity kind
 	return STUN_OK;
 }
 
-static void ephemeral_key(const struct turn_auth *auth, struct bytes username, uint8_t ret_key[static LONG_TERM_KEY_SIZE])
+/* How many secrets there are. */
+static unsigned secrets_of(const struct turn_auth *auth)
+{
+	unsigned count = 0;
+	while (count < SECRETS_MAX && auth->secrets[count][0] != '\0')
+		count++;
+	return count;
+}
+
+static void ephemeral_key(
+	const struct turn_auth *auth, unsigned secret, struct bytes username, uint8_t ret_key[static LONG_TERM_KEY_SIZE])
 {
 	char password[EPHEMERAL_PASSWORD_SIZE];
-	credentials_ephemeral_password(username, bytes_of_string(auth->secret), password);
+	credentials_ephemeral_password(username, bytes_of_string(auth->secrets[secret]), password);
 	credentials_key(username, bytes_of_string(auth->realm), bytes_of_string(password), ret_key);
 	bytes_wipe(password, sizeof password);
+}
+
+/* The key of the first secret that fits. How long it takes tells which one that is, and nothing of any of them. */
+static bool find_key(struct request *request, enum integrity kind, uint8_t ret_key[static LONG_TERM_KEY_SIZE])
+{
+	const struct turn_auth *auth = &request->t->config->auth;
+	unsigned count = secrets_of(auth);
+	for (unsigned secret = 0; secret < count; secret++) {
+		ephemeral_key(auth, secret, request->username, ret_key);
+		if (!key_fits(request, kind, ret_key))
+			continue;
+		if (secret > 0)
+			counter_add(&request->t->counters.accepted_secrets, 1);
+		return true;
+	}
+	return false;
 }
 
 static enum stun_error check_ephemeral(struct request *request, enum integrity kind)
@@ -73,8 +99,7 @@ static enum stun_error check_ephemeral(struct request *request, enum integrity k
 	uint64_t expires_wall_s = 0;
 	struct bytes user = request->username;
 	bool has_expiry = credentials_ephemeral_expiry(request->username, &expires_wall_s, &user);
-	ephemeral_key(&request->t->config->auth, request->username, key);
-	if (!key_fits(request, kind, key))
+	if (!find_key(request, kind, key))
 		return fail(request, AUTH_FAIL_INTEGRITY, STUN_UNAUTHENTICATED);
 	/* The expiry counts when an allocation is made: a call may outlast its ticket. */
 	if (!has_expiry || (request->view->method == STUN_ALLOCATE && expires_wall_s < request->now->wall_s))
@@ -138,18 +163,28 @@ enum stun_error authenticate(struct request *request)
 	return STUN_OK;
 }
 
+static bool has_secret_of(const struct turn_auth *auth, const struct allocation *a, struct bytes username)
+{
+	uint8_t key[LONG_TERM_KEY_SIZE];
+	unsigned count = secrets_of(auth);
+	for (unsigned secret = 0; secret < count; secret++) {
+		ephemeral_key(auth, secret, username, key);
+		if (bytes_equal_constant_time(a->made_by.key, key, LONG_TERM_KEY_SIZE))
+			return true;
+	}
+	return false;
+}
+
 bool authenticate_still_holds(const struct turn_config *config, const struct allocation *a)
 {
 	const struct turn_auth *auth = &config->auth;
 	struct bytes username = bytes_of(a->username, a->username_size);
-	uint8_t key[LONG_TERM_KEY_SIZE];
 	switch (auth->type) {
 	case AUTH_STATIC:
 		return bytes_equal(username, bytes_of_string(auth->username)) &&
 		       bytes_equal_constant_time(a->made_by.key, auth->key, LONG_TERM_KEY_SIZE);
 	case AUTH_EPHEMERAL:
-		ephemeral_key(auth, username, key);
-		return bytes_equal_constant_time(a->made_by.key, key, LONG_TERM_KEY_SIZE);
+		return has_secret_of(auth, a, username);
 	case AUTH_NONE:
 		break;
 	}

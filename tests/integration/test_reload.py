@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 
+import stun
 from harness import PEER, case, equal, eventually
 from relay import merged
 
@@ -47,6 +48,34 @@ def new_credentials_are_for_new_allocations(t):
     late = t.client(relay)
     late.refused(401, late.allocate)
     t.client(relay, username="new", password="secret").allocate()
+
+
+@case(spread=True)
+def a_new_secret_in_front_of_the_old_one_refuses_nobody(t):
+    ice = t.port()
+
+    def secrets(*, now, **more):
+        return {"auth": {"type": "ephemeral", "credentials": {"username": None, "password": None, "secret": now, **more}}}
+
+    def made_with(secret):
+        username = f"{int(time.time()) + 60}:alice"
+        return {"username": username, "password": stun.ephemeral_password(secret, username)}
+
+    relay = t.relay(admin={"ice_endpoint": f"http://127.0.0.1:{ice}"}, **secrets(now="old"))
+    client, peer, _ = t.call(relay, **made_with("old"))
+    reload(relay, secrets(now="new", accepted_secrets=["old"]))
+    client.refresh()
+    client.permit(PEER)
+    talks(client, peer)
+    for secret in ("old", "new"):
+        t.client(relay, **made_with(secret)).allocate()
+    equal(relay.metrics().sum("uturn_auth_accepted_secrets_total"), 1, "made with the old one since")
+    got = json.loads(relay.http("/?service=turn", ice)[2])
+    equal(got["password"], stun.ephemeral_password("new", got["username"]), "password that is handed out")
+    reload(relay, secrets(now="new", accepted_secrets=None))
+    late = t.client(relay, **made_with("old"))
+    late.refused(401, late.allocate)
+    talks(client, peer)
 
 
 @case()

@@ -78,7 +78,7 @@ static struct turn_config *config_default(void)
 	strcpy(config->auth.realm, "stunner.l7mp.io");
 	strcpy(config->auth.username, "user");
 	credentials_key(bytes_of_string("user"), bytes_of_string(config->auth.realm), bytes_of_string("pass"), config->auth.key);
-	strcpy(config->auth.secret, "secret");
+	strcpy(config->auth.secrets[0], "secret");
 	memset(config->nonce_secret, 0x5A, sizeof config->nonce_secret);
 	config->unauth.per_s = 0;
 	config->listener_count = 1;

@@ -191,6 +191,16 @@ static const struct document bad_documents[] = {
 		"t.json: auth.credentials.password: is missing: type static needs username and password"},
 	{NATIVE LISTENER ",\"auth\":{\"type\":\"ephemeral\",\"credentials\":{\"username\":\"u\"}}}",
 		"t.json: auth.credentials.secret: is missing: type ephemeral needs a secret"},
+	{NATIVE LISTENER ",\"auth\":{\"type\":\"ephemeral\",\"credentials\":{\"accepted_secrets\":[\"s\"]}}}",
+		"t.json: auth.credentials.secret: is missing: type ephemeral needs a secret"},
+	{NATIVE LISTENER ",\"auth\":{\"type\":\"ephemeral\",\"credentials\":{\"secret\":\"s\",\"accepted_secrets\":\"\"}}}",
+		"t.json: auth.credentials.accepted_secrets: is empty: leave it away, or use the secret that credentials were made "
+		"with"},
+	{NATIVE LISTENER ",\"auth\":{\"type\":\"ephemeral\",\"credentials\":{\"secret\":\"s\",\"accepted_secrets\":[7]}}}",
+		"t.json: auth.credentials.accepted_secrets[0]: a number is not a string: put it in quotes"},
+	{NATIVE LISTENER ",\"auth\":{\"type\":\"ephemeral\",\"credentials\":{\"secret\":\"s\",\"accepted_secrets\":"
+			 "[\"1\",\"2\",\"3\",\"4\"]}}}",
+		"t.json: auth.credentials.accepted_secrets[3]: is one too many: use at most 3 beside auth.credentials.secret"},
 	{NATIVE LISTENER ",\"auth\":{\"type\":\"oauth\"}}",
 		"t.json: auth.type: \"oauth\" is not known: use one of static, ephemeral, none"},
 	{NATIVE LISTENER ",\"auth\":{\"type\":\"none\",\"credentials\":{\"usrname\":\"u\"}}}",

@@ -44,9 +44,9 @@ Test(config_default, is_overridden_by_the_stunner_variables)
 {
 	static const struct rig_variable environment[] = {{"STUNNER_PORT", "3480"}, {"STUNNER_ADDR", "192.0.2.7"},
 		{"STUNNER_PUBLIC_ADDR", "203.0.113.5"}, {"STUNNER_PUBLIC_PORT", "443"}, {"STUNNER_AUTH_TYPE", "longterm"},
-		{"STUNNER_SECRET", "old name"}, {"STUNNER_REALM", "r"}, {"STUNNER_LOGLEVEL", "all:DEBUG"},
-		{"STUNNER_MIN_PORT", "5000"}, {"STUNNER_MAX_PORT", "6000"}, {"STUNNER_USERNAME", "u"}, {"STUNNER_PASSWORD", "p"},
-		{NULL, NULL}};
+		{"STUNNER_SECRET", "old name"}, {"UTURN_ACCEPTED_SECRET", "earlier"}, {"STUNNER_REALM", "r"},
+		{"STUNNER_LOGLEVEL", "all:DEBUG"}, {"STUNNER_MIN_PORT", "5000"}, {"STUNNER_MAX_PORT", "6000"},
+		{"STUNNER_USERNAME", "u"}, {"STUNNER_PASSWORD", "p"}, {NULL, NULL}};
 	struct config_problems problems = {0};
 	rig.environment = environment;
 	struct config *c = config_load_default(&rig.world, &problems);
@@ -55,7 +55,8 @@ Test(config_default, is_overridden_by_the_stunner_variables)
 	struct addr ip = config_rig_ip("192.0.2.7");
 	cr_assert(addr_equal(&c->listeners[0].relay[RELAY_IPV4].bind, &ip));
 	cr_assert_eq(c->auth.type, AUTH_EPHEMERAL);
-	cr_assert_str_eq(c->auth.secret, "old name");
+	cr_assert_str_eq(c->auth.secrets[0], "old name");
+	cr_assert_str_eq(c->auth.secrets[1], "earlier");
 	cr_assert_str_eq(c->auth.realm, "r");
 	cr_assert_str_eq(c->auth.username, "u");
 	cr_assert_str_eq(c->auth.password, "p");

@@ -16,6 +16,7 @@ static const struct rig_variable stunner_environment[] = {
 	{"STUNNER_USERNAME", "alice\"$X"},
 	{"STUNNER_PASSWORD", "secret"},
 	{"STUNNER_SHARED_SECRET", "my-shared-secret"},
+	{"UTURN_ACCEPTED_SECRET", "my-earlier-secret"},
 	{"STUNNER_LOGLEVEL", "all:WARN"},
 	{"STUNNER_MIN_PORT", "10000"},
 	{"STUNNER_MAX_PORT", "20000"},
@@ -136,13 +137,16 @@ Test(config_dialects, expands_variables_outside_of_strings_too)
 Test(config_dialects, takes_the_flat_form_of_v1alpha1)
 {
 	const char *text = "{\"version\":\"v1alpha1\",\"admin\":{\"loglevel\":\"$STUNNER_LOGLEVEL\"},"
-			   "\"auth\":{\"type\":\"longterm\",\"credentials\":{\"secret\":\"$STUNNER_SHARED_SECRET\"}},"
+			   "\"auth\":{\"type\":\"longterm\",\"credentials\":{\"secret\":\"$STUNNER_SHARED_SECRET\","
+			   "\"accepted_secrets\":[\"$UTURN_ACCEPTED_SECRET\",\"$NO_SUCH_VARIABLE\"]}},"
 			   "\"listeners\":[{\"name\":\"a\",\"minPort\":1000,\"maxPort\":2000,\"routes\":[\"c\"]}],"
 			   "\"clusters\":[{\"name\":\"c\",\"endpoints\":[\"fd00::/8:<1-100>\"]}]}";
 	struct config *c = config_rig_load(&rig, text, NULL);
 	cr_assert_eq(c->dialect, CONFIG_V1ALPHA1);
 	cr_assert_eq(c->auth.type, AUTH_EPHEMERAL);
-	cr_assert_str_eq(c->auth.secret, "my-shared-secret");
+	cr_assert_str_eq(c->auth.secrets[0], "my-shared-secret");
+	cr_assert_str_eq(c->auth.secrets[1], "my-earlier-secret");
+	cr_assert_str_empty(c->auth.secrets[2], "a variable that is not set is no secret");
 	cr_assert_str_eq(c->auth.realm, "stunner.l7mp.io");
 	cr_assert_eq(c->listeners[0].port_min, 1000);
 	cr_assert_eq(c->listeners[0].port_max, 2000);
@@ -278,7 +282,7 @@ Test(config_dialects, takes_the_founding_file_as_it_is)
 	cr_assert_eq(c->listener_count, 2);
 	cr_assert_str_eq(c->auth.realm, "realm.example");
 	cr_assert_str_eq(c->auth.username, "alice\"$X");
-	cr_assert_str_eq(c->auth.secret, "my-shared-secret");
+	cr_assert_str_eq(c->auth.secrets[0], "my-shared-secret");
 	cr_assert_eq(c->auth.type, AUTH_STATIC);
 	for (size_t i = 0; i < 2; i++) {
 		cr_assert_eq(c->listeners[i].port, 3479);

@@ -66,13 +66,16 @@ Test(config_turn, carries_over_what_the_core_needs)
 	turn_config_unref(t);
 }
 
-Test(config_turn, carries_the_secret_of_ephemeral_credentials)
+Test(config_turn, carries_the_secrets_of_ephemeral_credentials)
 {
-	struct turn_config *t =
-		build("{\"version\":\"v1\",\"auth\":{\"type\":\"ephemeral\",\"credentials\":{\"secret\":\"s3cret\"}},"
-		      "\"listeners\":[{\"name\":\"a\"}]}");
+	struct turn_config *t = build("{\"version\":\"v1\",\"auth\":{\"type\":\"ephemeral\",\"credentials\":"
+				      "{\"accepted_secrets\":[\"a\",null,\"\",\"b\"],\"secret\":\"s3cret\"}},"
+				      "\"listeners\":[{\"name\":\"a\"}]}");
 	cr_assert_eq(t->auth.type, AUTH_EPHEMERAL);
-	cr_assert_str_eq(t->auth.secret, "s3cret");
+	cr_assert_str_eq(t->auth.secrets[0], "s3cret");
+	cr_assert_str_eq(t->auth.secrets[1], "a");
+	cr_assert_str_eq(t->auth.secrets[2], "b", "what is as good as not given is left out");
+	cr_assert_str_empty(t->auth.secrets[3]);
 	turn_config_unref(t);
 }
 

@@ -127,9 +127,16 @@ Test(reload_diff, takes_up_new_credentials_and_never_shows_them)
 	cr_assert(diff.changed);
 	cr_assert_eq(diff.kept.kept, 0);
 	cr_assert_eq(c->auth.type, AUTH_EPHEMERAL);
-	cr_assert_str_eq(c->auth.secret, "hunter2");
+	cr_assert_str_eq(c->auth.secrets[0], "hunter2");
 	cr_assert_str_eq(c->auth.realm, "other");
 	cr_assert_eq(c->listeners[0].route_count, 0);
+	config_free(running);
+	incoming = load(
+		"{\"version\":\"uturn/v1\",\"admin\":{\"name\":\"rig\"},\"auth\":{\"type\":\"ephemeral\",\"realm\":\"other\","
+		"\"credentials\":{\"secret\":\"hunter2\",\"accepted_secrets\":\"hunter1\"}},\"listeners\":[{\"name\":\"l\"}]}");
+	running = c;
+	c = diff_of(running, incoming);
+	cr_assert(diff.changed);
 	config_free(c);
 	config_free(running);
 }

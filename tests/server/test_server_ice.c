@@ -104,7 +104,7 @@ static void expect_credentials(const char *query, uint64_t ttl_s, const char *us
 
 Test(server_ice, makes_ephemeral_credentials_for_a_bounded_time)
 {
-	fake_config.auth = (struct config_auth){.type = AUTH_EPHEMERAL, .secret = "s3cret"};
+	fake_config.auth = (struct config_auth){.type = AUTH_EPHEMERAL, .secrets = {"s3cret", "earlier"}};
 	expect_credentials("service=turn", 86400, ":");
 	expect_credentials("service=turn&username=", 86400, ":");
 	expect_credentials("service=turn&username=alice&ttl=1", 1, ":alice");

@@ -237,7 +237,7 @@ Test(server_status, shows_transports_connections_and_certificates_of_listeners)
 Test(server_status, shows_no_secret)
 {
 	static const enum auth_type types[] = {AUTH_STATIC, AUTH_EPHEMERAL, AUTH_NONE};
-	strcpy(fake_config.auth.secret, "secret-secret");
+	strcpy(fake_config.auth.secrets[0], "secret-secret");
 	memcpy(fake_config.admin.nonce_secret, "secret-nonce", 12);
 	for (size_t i = 0; i < 3; i++) {
 		fake_config.auth.type = types[i];

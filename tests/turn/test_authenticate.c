@@ -175,12 +175,18 @@ static void two_users(struct turn_config *config)
 	config->auth.type = AUTH_EPHEMERAL;
 }
 
+static void become_by(
+	struct rig_client *client, const char *username, const char *secret, char password[static EPHEMERAL_PASSWORD_SIZE])
+{
+	credentials_ephemeral_password(bytes_of_string(username), bytes_of_string(secret), password);
+	client->username = username;
+	client->password = password;
+}
+
 /* Passwords of the rig's ephemeral secret. */
 static void become(struct rig_client *client, const char *username, char password[static EPHEMERAL_PASSWORD_SIZE])
 {
-	credentials_ephemeral_password(bytes_of_string(username), bytes_of_string("secret"), password);
-	client->username = username;
-	client->password = password;
+	become_by(client, username, "secret", password);
 }
 
 Test(authenticate, refuses_another_user_on_somebodys_allocation)
@@ -234,6 +240,41 @@ Test(authenticate, refuses_time_limited_names_without_an_expiry)
 	client->password = "guess";
 	cr_assert_eq(rig_allocate(rig, client), STUN_UNAUTHENTICATED);
 	cr_assert_eq(failures(rig, AUTH_FAIL_INTEGRITY), 1);
+	rig_free(rig);
+}
+
+static void three_secrets(struct turn_config *config)
+{
+	two_users(config);
+	strcpy(config->auth.secrets[1], "older");
+	strcpy(config->auth.secrets[2], "oldest");
+}
+
+Test(authenticate, accepts_credentials_made_with_any_of_its_secrets)
+{
+	static const struct {
+		const char *secret;
+		int expected;
+		uint64_t by_others; /* counted, once the client has allocated and refreshed */
+	} cases[] = {
+		{"secret", STUN_OK, 0},
+		{"older", STUN_OK, 1},
+		{"oldest", STUN_OK, 2},
+		{"secret2", STUN_UNAUTHENTICATED, 2},
+		{"", STUN_UNAUTHENTICATED, 2},
+	};
+	struct rig *rig = rig_create_with(&(struct rig_options){.edit = three_secrets});
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct rig_client *client = rig_client(rig, i + 1);
+		char password[EPHEMERAL_PASSWORD_SIZE];
+		become_by(client, "1700001000:alice", cases[i].secret, password);
+		cr_assert_eq(rig_allocate(rig, client), cases[i].expected, "%s", cases[i].secret);
+		if (cases[i].expected == STUN_OK)
+			cr_assert_eq(rig_refresh(rig, client, 600), STUN_OK, "%s", cases[i].secret);
+		cr_assert_eq(
+			counter_read(&turn_counters(rig->cores[0])->accepted_secrets), cases[i].by_others, "%s", cases[i].secret);
+	}
+	cr_assert_eq(failures(rig, AUTH_FAIL_INTEGRITY), 2);
 	rig_free(rig);
 }
 

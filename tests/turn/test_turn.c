@@ -327,7 +327,13 @@ Test(turn, judges_time_limited_credentials_by_their_secret_when_told_to_revoke)
 	rig_pass_s(rig, 1);
 	cr_assert_eq(turn_allocation_count(rig->cores[0]), 1, "its age does not matter");
 	struct turn_config *config = rig_config_copy(rig);
-	strcpy(config->auth.secret, "another");
+	strcpy(config->auth.secrets[0], "another");
+	strcpy(config->auth.secrets[1], "secret");
+	rig_configure(rig, config, true);
+	rig_pass_s(rig, 1);
+	cr_assert_eq(turn_allocation_count(rig->cores[0]), 1, "the secret is accepted still");
+	config = rig_config_copy(rig);
+	memset(config->auth.secrets[1], 0, sizeof config->auth.secrets[1]);
 	rig_configure(rig, config, true);
 	rig_pass_s(rig, 1);
 	cr_assert_eq(turn_allocation_count(rig->cores[0]), 0);

@@ -117,7 +117,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- if .Values.credentialsEndpoint.enabled -}}
 {{- $_ := set $admin "ice_endpoint" (printf "%s:%d" $http (int .Values.credentialsEndpoint.port)) -}}
 {{- end -}}
-{{- $credentials := dict "username" "$STUNNER_USERNAME" "password" "$STUNNER_PASSWORD" "secret" "$STUNNER_SHARED_SECRET" -}}
+{{- $credentials := dict "username" "$STUNNER_USERNAME" "password" "$STUNNER_PASSWORD" "secret" "$STUNNER_SHARED_SECRET" "accepted_secrets" "$UTURN_ACCEPTED_SECRET" -}}
 {{- $auth := dict "type" "$STUNNER_AUTH_TYPE" "realm" "$STUNNER_REALM" "credentials" $credentials -}}
 {{- $routes := list -}}
 {{- range .Values.peers -}}

@@ -81,6 +81,14 @@ spec:
             secretKeyRef:
               name: {{ $secret }}
               key: {{ $keys.secret }}
+        {{- with $keys.acceptedSecret }}
+        - name: UTURN_ACCEPTED_SECRET
+          valueFrom:
+            secretKeyRef:
+              name: {{ $secret }}
+              key: {{ . }}
+              optional: true
+        {{- end }}
         {{- end }}
         {{- with $keys.nonceKey }}
         - name: UTURN_NONCE_KEY
