@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "lockdown_private.h"
+#include "server/config_env.h"
 
 /* linux/landlock.h, of which Debian 12 has an old one. */
 struct ruleset {
@@ -117,7 +118,8 @@ static bool allow_identities(int ruleset, const struct config_identities *identi
 
 static bool allow_all(int ruleset, const struct options *options, const struct config *config)
 {
-	bool allowed = allow_named(ruleset, options->file) && allow_named(ruleset, options->cds.ca_file);
+	bool allowed = allow_named(ruleset, options->file) && allow_named(ruleset, options->cds.ca_file) &&
+		       allow_named(ruleset, config_env_system(NULL, "SSL_CERT_FILE"));
 	for (size_t i = 0; i < sizeof system_paths / sizeof system_paths[0]; i++)
 		allowed = allowed && allow_system(ruleset, system_paths[i]);
 	for (size_t i = 0; i < config->listener_count; i++)

@@ -290,6 +290,12 @@ Test(lockdown, hides_files_where_it_is_strict, .timeout = 60)
 	cr_expect_eq(in_locked_process(LOCKDOWN_OFF, read_elsewhere), 0);
 }
 
+Test(lockdown, leaves_the_authorities_that_the_environment_names, .timeout = 60)
+{
+	setenv("SSL_CERT_FILE", "/usr/bin/authorities.pem", 1);
+	cr_expect_eq(in_locked_process(LOCKDOWN_STRICT, read_elsewhere), 0);
+}
+
 Test(lockdown, that_only_logs_or_is_off_refuses_nothing, .timeout = 60)
 {
 	cr_expect_eq(in_locked_process(LOCKDOWN_LOG, open_a_local_socket), -EAFNOSUPPORT);
