@@ -1,11 +1,14 @@
 """What the process gives up after its start, and what it still can."""
 
+import json
 import os
 import re
 import shutil
 
-from harness import case, equal
+from harness import case, equal, eventually
+from relay import merged
 from streams import TRANSPORTS, Streams, talks
+from test_certificates import served
 
 KEPT = {"none", "NET_BIND_SERVICE", "NET_ADMIN", "IPC_LOCK", "DAC_READ_SEARCH", "DAC_OVERRIDE"}
 
@@ -87,6 +90,47 @@ def otherwise_a_certificate_may_be_anywhere(t):
     streams.relay.wait_for_log("configuration taken up \\(a watched")
     client, peer, _ = streams.call("tls")
     talks(client, peer)
+
+
+class Volume:
+    """A ConfigMap or Secret as the kubelet mounts it: files lead through the link ..data, which a change turns to a new folder."""
+
+    def __init__(self, folder, files):
+        self.folder, self.versions = folder, 0
+        os.makedirs(folder)
+        self.put(files)
+        for name in files:
+            os.symlink(os.path.join("..data", name), self.path(name))
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def put(self, files):
+        before, self.versions = f"..{self.versions}", self.versions + 1
+        now = f"..{self.versions}"
+        os.mkdir(self.path(now))
+        for name, text in files.items():
+            with open(os.path.join(self.path(now), name), "w") as file:
+                file.write(text)
+        os.symlink(now, self.path("..data_tmp"))
+        os.rename(self.path("..data_tmp"), self.path("..data"))
+        shutil.rmtree(self.path(before), ignore_errors=True)
+
+
+@case(shards=(1,))
+def where_it_is_strict_volumes_of_kubernetes_are_renewed(t):
+    streams = strict_streams(t)
+    secret = Volume(os.path.join(t.directory, "tls"), {"tls.crt": streams.identity.chain_pem, "tls.key": streams.identity.key_pem})
+    for listener in streams.relay.config["listeners"][2:]:
+        listener.update(cert=secret.path("tls.crt"), key=secret.path("tls.key"))
+    mounted = Volume(os.path.join(t.directory, "etc"), {"uturn.json": json.dumps(streams.relay.config)})
+    relay = streams.relay.start(["-c", mounted.path("uturn.json")])
+    equal(served(streams), streams.identity.serial, "serial number at the start")
+    renewed = streams.authority.identity()
+    secret.put({"tls.crt": renewed.chain_pem, "tls.key": renewed.key_pem})
+    eventually(lambda: served(streams) == renewed.serial, "the renewed certificate is served")
+    mounted.put({"uturn.json": json.dumps(merged(relay.config, {"admin": {"name": "renewed"}}))})
+    eventually(lambda: relay.status()["admin"]["name"] == "renewed", "the changed configuration is taken up")
 
 
 @case(shards=(1,))

@@ -110,7 +110,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{/* The relay's configuration. Its form is v1alpha1, the one in which credentials come from the environment. */}}
 {{- define "uturn.relayConfig" -}}
 {{- $http := ternary "http://[$STUNNER_ADDR]" "http://" .Values.hostNetwork -}}
-{{- $admin := dict "name" "$STUNNER_NAMESPACE/$STUNNER_NAME" "loglevel" "$STUNNER_LOGLEVEL" "log_format" .Values.logFormat "healthcheck_endpoint" (printf "%s:8086" $http) "drain_timeout" (max 1 (sub .Values.terminationGracePeriodSeconds 60)) "nonce_key" "$UTURN_NONCE_KEY" "user_quota" .Values.userQuota -}}
+{{- $admin := dict "name" "$STUNNER_NAMESPACE/$STUNNER_NAME" "loglevel" "$STUNNER_LOGLEVEL" "log_format" .Values.logFormat "healthcheck_endpoint" (printf "%s:8086" $http) "lockdown" "strict" "drain_timeout" (max 1 (sub .Values.terminationGracePeriodSeconds 60)) "nonce_key" "$UTURN_NONCE_KEY" "user_quota" .Values.userQuota -}}
 {{- if .Values.metrics.enabled -}}
 {{- $_ := set $admin "metrics_endpoint" (printf "%s:%d/metrics" $http (int .Values.metrics.port)) -}}
 {{- end -}}
