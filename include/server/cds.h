@@ -23,12 +23,14 @@ struct cds_news {
 	size_t size;
 	bool connected;
 	char problem[CDS_ERROR_SIZE]; /* why it is not; "": it is, or nothing has been tried yet */
+	bool over;                    /* nothing more will come */
 	uint64_t connects, messages;  /* so far */
 };
 
 struct cds_watch;
-/* `source` is borrowed. NULL: errno says why. */
-struct cds_watch *cds_watch_start(const struct cds_source *source);
+/* Follows `source`, which is borrowed; or, with `once`, fetches one configuration without letting the caller wait. NULL: errno says
+ * why. */
+struct cds_watch *cds_watch_start(const struct cds_source *source, bool once);
 /* Readable when there are news. */
 int cds_watch_fd(const struct cds_watch *watch);
 struct cds_news cds_watch_take(struct cds_watch *watch);

@@ -17,6 +17,7 @@
 enum { RETRY_MS = 1000, STOP_MS = 1000, REMINDER_TRIES = 60 };
 
 struct cds_watch {
+	bool once;
 	struct cds_listener listener;
 	struct cds_client *client;
 	pthread_t thread;
@@ -129,15 +130,16 @@ static void *watch_main(void *context)
 	pthread_setname_np(pthread_self(), "discovery");
 	do {
 		char why[CDS_ERROR_SIZE];
-		cds_client_run(watch->client, true, why);
+		cds_client_run(watch->client, !watch->once, why);
 		pthread_mutex_lock(&watch->lock);
 		watch->news.connected = false;
+		watch->news.over = watch->once;
 		memcpy(watch->news.problem, why, sizeof why);
 		pthread_mutex_unlock(&watch->lock);
-		if (!await_event(watch->stopping, 0))
+		if (!watch->once && !await_event(watch->stopping, 0))
 			log_failure(watch, why, &told);
 		raise_event(watch->has_news);
-	} while (!await_event(watch->stopping, RETRY_MS));
+	} while (!watch->once && !await_event(watch->stopping, RETRY_MS));
 	raise_event(watch->stopped);
 	return NULL;
 }
@@ -165,11 +167,12 @@ static void free_watch(struct cds_watch *watch)
 	free(watch);
 }
 
-struct cds_watch *cds_watch_start(const struct cds_source *source)
+struct cds_watch *cds_watch_start(const struct cds_source *source, bool once)
 {
 	struct cds_watch *watch = calloc(1, sizeof *watch);
 	if (watch == NULL)
 		return NULL;
+	watch->once = once;
 	pthread_mutex_init(&watch->lock, NULL);
 	config_origin_text(source, watch->place);
 	watch->listener = (struct cds_listener){watch, watch_opened, watch_arrived};

@@ -17,6 +17,8 @@ struct discovery {
 	struct cds_watch *watch;
 	struct event *news;
 	char place[CDS_TEXT_SIZE];
+	bool once;          /* asked by a signal, and not followed: it ends with the answer */
+	bool answered;      /* with a configuration */
 	bool running_known; /* of the text that runs: */
 	uint8_t running[SHA256_SIZE];
 };
@@ -53,6 +55,8 @@ static void digest_of(const char *text, size_t size, uint8_t ret_digest[static S
 	hmac_sha256(bytes_of_string("uturn config discovery"), bytes_of(text, size), ret_digest);
 }
 
+static const char on_signal[] = "SIGHUP";
+
 static void take_up(struct discovery *discovery, const char *text, size_t size)
 {
 	struct server *server = discovery->server;
@@ -79,11 +83,23 @@ static void take_up(struct discovery *discovery, const char *text, size_t size)
 	if (config != NULL)
 		options_apply(server->options, config);
 	uint64_t failed = server->view.reloads_failed;
-	server_offer(server, config, &problems, "config discovery service");
+	server_offer(server, config, &problems, discovery->once ? on_signal : "config discovery service");
 	discovery->running_known = server->view.reloads_failed == failed;
 	memcpy(discovery->running, digest, sizeof digest);
 	if (!discovery->running_known)
 		server->view.source.refused++;
+}
+
+static void end_question(struct discovery *discovery, const char *why)
+{
+	struct server *server = discovery->server;
+	struct config_problems problems = {.source = discovery->place};
+	if (!discovery->answered) {
+		config_error(&problems, "", "config discovery service: %s", why);
+		server_offer(server, NULL, &problems, on_signal);
+	}
+	server->discovery = NULL;
+	discovery_stop(discovery);
 }
 
 static void on_news(evutil_socket_t fd, short what, void *context)
@@ -97,12 +113,15 @@ static void on_news(evutil_socket_t fd, short what, void *context)
 	view->connects = news.connects;
 	view->messages = news.messages;
 	memcpy(view->problem, news.problem, sizeof view->problem);
-	if (news.text == NULL)
-		return;
-	/* Who leaves takes up nothing more, as stunnerd. */
-	if (!discovery->server->view.draining)
-		take_up(discovery, news.text, news.size);
-	drop_text(news.text, news.size);
+	if (news.text != NULL) {
+		discovery->answered = true;
+		/* Who leaves takes up nothing more, as stunnerd. */
+		if (!discovery->server->view.draining)
+			take_up(discovery, news.text, news.size);
+		drop_text(news.text, news.size);
+	}
+	if (news.over)
+		end_question(discovery, news.problem);
 }
 
 void discovery_describe(const struct options *options, struct source_view *ret_view)
@@ -117,25 +136,44 @@ void discovery_describe(const struct options *options, struct source_view *ret_v
 	snprintf(ret_view->place, sizeof ret_view->place, "%s", text);
 }
 
-struct discovery *discovery_start(struct server *server)
+static struct discovery *begin(struct server *server, bool once)
 {
 	struct discovery *discovery = calloc(1, sizeof *discovery);
 	if (discovery != NULL) {
 		discovery->server = server;
+		discovery->once = once;
 		config_origin_text(&server->options->cds, discovery->place);
-		discovery->watch = cds_watch_start(&server->options->cds);
+		discovery->watch = cds_watch_start(&server->options->cds, once);
 	}
 	if (discovery != NULL && discovery->watch != NULL)
 		discovery->news =
 			event_new(server->events, cds_watch_fd(discovery->watch), EV_READ | EV_PERSIST, on_news, discovery);
-	if (discovery != NULL && discovery->news != NULL && event_add(discovery->news, NULL) == 0) {
-		log_info(LOG_CONFIG, "%s: following the configuration of %s", discovery->place, server->options->cds.id);
+	if (discovery != NULL && discovery->news != NULL && event_add(discovery->news, NULL) == 0)
 		return discovery;
-	}
-	log_error(LOG_CONFIG, "cannot follow the config discovery service: %s (not enough memory, or /dev/urandom cannot be read?)",
-		strerror(errno));
+	log_error(LOG_CONFIG, "cannot %s the config discovery service: %s (not enough memory, or /dev/urandom cannot be read?)",
+		once ? "ask" : "follow", strerror(errno));
 	discovery_stop(discovery);
 	return NULL;
+}
+
+struct discovery *discovery_start(struct server *server)
+{
+	struct discovery *discovery = begin(server, false);
+	if (discovery != NULL)
+		log_info(LOG_CONFIG, "%s: following the configuration of %s", discovery->place, server->options->cds.id);
+	return discovery;
+}
+
+void discovery_ask(struct server *server)
+{
+	if (server->discovery != NULL) {
+		log_info(LOG_CONFIG, "%s: is being asked already", server->discovery->place);
+		return;
+	}
+	server->discovery = begin(server, true);
+	if (server->discovery != NULL)
+		log_info(LOG_CONFIG, "%s: asked again for the configuration of %s", server->discovery->place,
+			server->options->cds.id);
 }
 
 void discovery_stop(struct discovery *discovery)

@@ -17,6 +17,8 @@ struct server;
 struct discovery;
 /* Follows the service that the options name, from the server's event loop. NULL after a log line. */
 struct discovery *discovery_start(struct server *server);
+/* Where it is not followed: asks it once more, and takes up the answer when it comes. */
+void discovery_ask(struct server *server);
 void discovery_stop(struct discovery *discovery); /* NULL is fine */
 
 #endif

@@ -80,7 +80,7 @@ static const char documentation[] =
 	"  uturn 'turn://user:pass@0.0.0.0:3478?transport=udp'\n"
 	"  uturn 'turns://user:pass@0.0.0.0:5349?transport=tcp'\n"
 	"\n"
-	"Signals: SIGHUP reloads the file, SIGTERM drains, a second SIGTERM leaves at once.";
+	"Signals: SIGHUP loads the configuration again, SIGTERM drains, a second SIGTERM leaves at once.";
 
 struct parse {
 	struct options options;

@@ -135,16 +135,31 @@ bool server_open_tickets(struct server *server)
 	return server->tickets != NULL && server->tickets_timer != NULL && event_add(server->tickets_timer, &interval) == 0;
 }
 
+/* What SIGHUP is for. */
+static void load_again(struct server *server)
+{
+	const struct options *options = server->options;
+	if (options->file != NULL)
+		server_reload(server, "SIGHUP");
+	else if (options->discovers && !options->awaits)
+		discovery_ask(server);
+	else if (options->discovers)
+		log_info(
+			LOG_CONFIG, "SIGHUP: %s is followed, and what it sends is taken up as it comes", server->view.source.place);
+	else
+		log_warn(LOG_CONFIG,
+			"SIGHUP: nothing is read again, as the configuration comes from no file: to change it, restart, or name a "
+			"file with -c");
+}
+
 static void on_signal(evutil_socket_t signal, short what, void *context)
 {
 	(void)what;
 	struct server *server = context;
-	if (signal != SIGHUP)
-		server_drain(server);
-	else if (server->options->file != NULL)
-		server_reload(server, "SIGHUP");
+	if (signal == SIGHUP)
+		load_again(server);
 	else
-		log_info(LOG_CONFIG, "SIGHUP: there is no configuration file to read again");
+		server_drain(server);
 }
 
 static int catch_signals(struct server *server)

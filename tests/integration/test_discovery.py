@@ -299,15 +299,28 @@ def a_service_that_does_not_answer_is_given_up(t):
 
 
 @case(engines=("epoll",), shards=(1,))
-def without_watch_it_is_asked_once(t):
+def without_watch_it_is_asked_once_and_again_by_sighup(t):
     server, relay = service(t), t.make_relay()
+    request = f"GET /api/v1/configs/{NAME}?node=node-1 HTTP/1.1"
     server.configs[NAME] = configuration(relay)
     follow(t, relay, server, arguments=("--log-format=text",))
     ready(relay)
-    works(t, relay)
-    equal(server.requests, [f"GET /api/v1/configs/{NAME}?node=node-1 HTTP/1.1"], "requests")
+    client = works(t, relay)
+    equal(server.requests, [request], "requests")
+    for result, change in (("success", {"password": "new"}), ("failure", {"password": 7})):
+        server.configs[NAME] = configuration(relay, **change)
+        relay.signal(signal.SIGHUP)
+        eventually(lambda: relay.metrics().sum("uturn_config_reloads_total", result=result) == 1, f"a reload with {change}")
+    equal(server.requests, [request] * 3, "requests")
+    client.refresh()
+    t.client(relay, password="new").allocate()
+    del server.configs[NAME]
     relay.signal(signal.SIGHUP)
-    relay.wait_for_log("SIGHUP: there is no configuration file")
+    relay.wait_for_log(f"it has no configuration for {NAME} \\(404\\)")
+    relay.wait_for_log(r"was not taken up \(SIGHUP\); the running one stays")
+    server.close()
+    relay.signal(signal.SIGHUP)
+    relay.wait_for_log("it cannot be reached")
 
 
 @case(engines=("epoll",), shards=(1,))
