@@ -4,7 +4,8 @@
  * Folders are watched, not files: editors and certbot replace files, and a ConfigMap or Secret volume swaps the link `..data` that
  * the file's own link leads through. Events come in flurries, so the files are read once things have been quiet for a moment.
  *
- * Where a configuration is awaited (-w), its file or its folder need not be there yet: then they are looked for every second.
+ * A folder that cannot be watched, or that another one has taken the place of, is looked for every second; and so is the
+ * configuration's file where it is awaited (-w) and not there yet.
  */
 #include <errno.h>
 #include <limits.h>
@@ -32,7 +33,8 @@ struct watch {
 	struct watched *list;
 	size_t count;
 	struct event *changed, *settled;
-	struct event *look; /* the file or its folder is looked for */
+	struct event *look; /* the file, or a folder, is looked for */
+	bool awaited;       /* the file is not there yet */
 };
 
 /* -1: there is none. */
@@ -74,14 +76,29 @@ static bool is_missing(const struct watch *watch)
 	return !folder_is_watched(watch) || size_of(watch->file) < 0;
 }
 
-/* From now on, until it is there. */
-static void look_for_file(struct watch *watch)
+static bool has_wd(const struct watched *list, size_t count, int wd)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].wd == wd)
+			return true;
+	return false;
+}
+
+static bool some_folder_is_not_watched(const struct watch *watch)
+{
+	return has_wd(watch->list, watch->count, -1);
+}
+
+/* From now on, until all is there. */
+static void look_for_what_is_missing(struct watch *watch)
 {
 	struct timeval interval = {.tv_sec = LOOK_S};
-	if (watch->server->options->awaits && is_missing(watch) && !event_pending(watch->look, EV_TIMEOUT, NULL)) {
+	if (!watch->awaited && watch->server->options->awaits && is_missing(watch)) {
 		log_info(LOG_CONFIG, "%s: waiting for it", watch->file);
-		event_add(watch->look, &interval);
+		watch->awaited = true;
 	}
+	if ((watch->awaited || some_folder_is_not_watched(watch)) && !event_pending(watch->look, EV_TIMEOUT, NULL))
+		event_add(watch->look, &interval);
 }
 
 static void folder_is_gone(struct watch *watch, int wd)
@@ -89,10 +106,11 @@ static void folder_is_gone(struct watch *watch, int wd)
 	for (size_t i = 0; i < watch->count; i++) {
 		if (watch->list[i].wd != wd)
 			continue;
-		log_warn(LOG_CONFIG, "the folder of %s is gone: changes take a SIGHUP from now on", watch->list[i].path);
+		log_warn(LOG_CONFIG, "the folder of %s is gone, or is another one now: looked for every second",
+			watch->list[i].path);
 		watch->list[i].wd = -1;
 	}
-	look_for_file(watch);
+	look_for_what_is_missing(watch);
 }
 
 static void read_again_soon(struct watch *watch)
@@ -116,6 +134,9 @@ static void on_changed(evutil_socket_t fd, short what, void *context)
 		for (char *p = buffer.bytes; p < buffer.bytes + size; p += sizeof *event + event->len) {
 			event = (const struct inotify_event *)(void *)p;
 			ours |= concerns_us(watch, event);
+			/* It has another name now, and what has its name is another folder. IN_IGNORED follows. */
+			if (event->mask & IN_MOVE_SELF)
+				inotify_rm_watch(watch->inotify, event->wd);
 			if (event->mask & IN_IGNORED)
 				folder_is_gone(watch, event->wd);
 		}
@@ -144,23 +165,16 @@ static int watch_folder(const struct watch *watch, const char *file)
 		return -ENAMETOOLONG;
 	memcpy(folder, file, length);
 	folder[length] = '\0';
-	uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR;
+	uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_MOVE_SELF | IN_ONLYDIR;
 	int wd = inotify_add_watch(watch->inotify, length == 0 ? "." : folder, mask);
 	return wd < 0 ? -errno : wd;
-}
-
-static bool has_wd(const struct watched *list, size_t count, int wd)
-{
-	for (size_t i = 0; i < count; i++)
-		if (list[i].wd == wd)
-			return true;
-	return false;
 }
 
 struct file_list {
 	struct watched *list;
 	size_t count;
 	bool complete;
+	bool again; /* what cannot be watched has been told before */
 };
 
 static void add_file(struct watch *watch, struct file_list *files, const char *path)
@@ -180,8 +194,11 @@ static void add_file(struct watch *watch, struct file_list *files, const char *p
 		return;
 	}
 	int wd = watch_folder(watch, path);
-	if (wd < 0 && !(path == watch->file && watch->server->options->awaits))
-		log_warn(LOG_CONFIG, "%s: cannot watch its folder: %s: changes take a SIGHUP", path, strerror(-wd));
+	if (wd < 0 && !files->again && !(path == watch->file && watch->server->options->awaits))
+		log_warn(LOG_CONFIG, "%s: cannot watch its folder: %s: tried again every second; until then changes take a SIGHUP",
+			path, strerror(-wd));
+	else if (wd >= 0 && files->again && !has_wd(watch->list, watch->count, wd))
+		log_info(LOG_CONFIG, "%s: its folder is watched again", path);
 	list[files->count++] = (struct watched){copy, wd < 0 ? -1 : wd};
 }
 
@@ -193,9 +210,9 @@ static void free_list(struct watched *list, size_t count)
 }
 
 /* New folders are watched before old ones are let go, so that no change falls in between. True: there are new ones. */
-static bool watch_files(struct watch *watch, const struct config *config)
+static bool watch_files(struct watch *watch, const struct config *config, bool again)
 {
-	struct file_list files = {.complete = true};
+	struct file_list files = {.complete = true, .again = again};
 	add_file(watch, &files, watch->file);
 	for (size_t i = 0; config != NULL && i < config->listener_count; i++) {
 		const struct config_identities *identities = config->listeners[i].identities;
@@ -212,7 +229,7 @@ static bool watch_files(struct watch *watch, const struct config *config)
 	watch->count = files.count;
 	bool news = false;
 	for (size_t i = 0; i < files.count; i++)
-		news |= !has_wd(old, old_count, files.list[i].wd);
+		news |= files.list[i].wd >= 0 && !has_wd(old, old_count, files.list[i].wd);
 	for (size_t i = 0; i < old_count; i++)
 		if (old[i].wd >= 0 && !has_wd(files.list, files.count, old[i].wd))
 			inotify_rm_watch(watch->inotify, old[i].wd);
@@ -225,12 +242,13 @@ static void on_look(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	struct watch *watch = context;
-	if (!folder_is_watched(watch))
-		watch_files(watch, watch->server->config);
-	if (is_missing(watch))
-		return;
-	event_del(watch->look);
-	read_again_soon(watch);
+	bool news = some_folder_is_not_watched(watch) && watch_files(watch, watch->server->config, true);
+	bool missing = is_missing(watch), came = watch->awaited && !missing;
+	watch->awaited &= missing;
+	if (!watch->awaited && !some_folder_is_not_watched(watch))
+		event_del(watch->look);
+	if (came || (news && !missing))
+		read_again_soon(watch);
 }
 
 struct watch *watch_start(struct server *server, const char *file)
@@ -252,16 +270,19 @@ struct watch *watch_start(struct server *server, const char *file)
 		watch_stop(watch);
 		return NULL;
 	}
-	watch_files(watch, server->config);
-	look_for_file(watch);
+	watch_files(watch, server->config, false);
+	look_for_what_is_missing(watch);
 	return watch;
 }
 
 void watch_update(struct watch *watch)
 {
+	if (watch == NULL)
+		return;
 	/* What has changed in a new folder since its files were read would go unnoticed. */
-	if (watch != NULL && watch_files(watch, watch->server->config))
+	if (watch_files(watch, watch->server->config, false))
 		read_again_soon(watch);
+	look_for_what_is_missing(watch);
 }
 
 void watch_stop(struct watch *watch)

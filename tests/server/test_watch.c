@@ -198,7 +198,7 @@ Test(watch, says_when_a_folder_goes)
 	cr_expect_eq(reloads_in_a_while(), 1);
 	char line[512] = "";
 	cr_assert(fgets(line, sizeof line, cr_get_redirected_stdout()));
-	cr_expect(strstr(line, "/tls/tls.crt is gone: changes take a SIGHUP"), "%s", line);
+	cr_expect(strstr(line, "/tls/tls.crt is gone, or is another one now: looked for every second"), "%s", line);
 }
 
 static unsigned reloads_in_seconds(unsigned seconds)
@@ -263,6 +263,35 @@ Test(watch, finds_a_folder_again_that_was_made_anew)
 	cr_expect_geq(reloads_in_seconds(1), 1);
 	put("etc/uturn.json");
 	cr_expect_eq(reloads_in_a_while(), 1);
+}
+
+Test(watch, finds_the_folder_of_a_certificate_again)
+{
+	name_files(0, "tls/tls.crt", "tls/tls.key");
+	start();
+	cr_assert_eq(rmdir(path_of("tls")), 0);
+	cr_expect_eq(reloads_in_seconds(1), 0);
+	make_folder("tls");
+	put("tls/tls.crt");
+	cr_expect_eq(reloads_in_seconds(1), 1);
+	put("tls/tls.crt");
+	cr_expect_eq(reloads_in_a_while(), 1);
+}
+
+/* As tools do it that make a new folder and exchange the names. */
+Test(watch, notices_that_another_folder_has_taken_the_place)
+{
+	make_folder("new");
+	put("new/tls.crt");
+	name_files(0, "tls/tls.crt", "tls/tls.key");
+	start();
+	cr_assert_eq(rename(path_of("tls"), path_of("old")), 0);
+	cr_assert_eq(rename(path_of("new"), path_of("tls")), 0);
+	cr_expect_eq(reloads_in_seconds(1), 1);
+	put("tls/tls.crt");
+	cr_expect_eq(reloads_in_a_while(), 1);
+	put("old/tls.crt");
+	cr_expect_eq(reloads_in_a_while(), 0);
 }
 
 Test(watch, ignores_an_empty_file)
