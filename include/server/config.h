@@ -181,6 +181,12 @@ static inline bool config_listener_is_secure(const struct config_listener *liste
 	return listener->protocol == PROTOCOL_TLS || listener->protocol == PROTOCOL_DTLS;
 }
 
+/* A socket that it binds is not open yet. */
+static inline bool config_listener_waits(const struct config_listener *listener)
+{
+	return listener->waits[RELAY_IPV4] || listener->waits[RELAY_IPV6];
+}
+
 static inline bool config_ip_overlaps(const struct addr *a, const struct addr *b)
 {
 	return a->family != ADDR_NONE && a->family == b->family && (addr_is_any(a) || addr_is_any(b) || addr_ip_equal(a, b));

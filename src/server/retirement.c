@@ -62,18 +62,14 @@ static void close_some(struct server *server)
 	}
 }
 
-static bool waits(const struct config_listener *listener)
-{
-	return listener->waits[RELAY_IPV4] || listener->waits[RELAY_IPV6];
-}
-
 static void open_some(struct server *server)
 {
 	struct config *config = server->config;
 	for (size_t i = 0; i < config->listener_count; i++) {
 		struct server_orders orders;
 		struct config_listener *listener = &config->listeners[i];
-		if (!waits(listener) || !server_orders_create(server, config, server->turn, server->streams, &orders))
+		if (!config_listener_waits(listener) ||
+			!server_orders_create(server, config, server->turn, server->streams, &orders))
 			continue;
 		if (listeners_open_waiting(server, listener, &orders))
 			server_orders_give(server, &orders);
@@ -84,7 +80,7 @@ static void open_some(struct server *server)
 static bool is_over(const struct server *server)
 {
 	for (size_t i = 0; i < server->config->listener_count; i++)
-		if (waits(&server->config->listeners[i]))
+		if (config_listener_waits(&server->config->listeners[i]))
 			return false;
 	return server->config->retiring_count == 0 && server->closing == 0;
 }

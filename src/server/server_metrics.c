@@ -270,6 +270,14 @@ static void write_source(const struct source_view *source, struct prometheus *p)
 		"Configurations of the config discovery service that could not be used.", source->refused);
 }
 
+static uint64_t waiting_listeners(const struct config *config)
+{
+	uint64_t waiting = 0;
+	for (size_t i = 0; i < config->listener_count; i++)
+		waiting += config_listener_waits(&config->listeners[i]);
+	return waiting;
+}
+
 static void write_server(const struct server_view *view, struct prometheus *p)
 {
 	prometheus_family(p, "uturn_build_info", PROMETHEUS_GAUGE, "1, with the version as a label.");
@@ -283,6 +291,9 @@ static void write_server(const struct server_view *view, struct prometheus *p)
 	prometheus_single(p, "uturn_ready", PROMETHEUS_GAUGE, "1 once a configuration is in effect and packets flow.", view->ready);
 	prometheus_single(p, "uturn_listeners_retiring", PROMETHEUS_GAUGE,
 		"Listeners that were removed or replaced and still serve clients.", view->config->retiring_count);
+	prometheus_single(p, "uturn_listeners_waiting", PROMETHEUS_GAUGE,
+		"Listeners without all of their sockets, because a retiring one or another process is in the way.",
+		waiting_listeners(view->config));
 	prometheus_single(p, "uturn_draining", PROMETHEUS_GAUGE,
 		"1 while the process takes no new allocations and waits for the last one to end.", view->draining);
 

@@ -315,6 +315,23 @@ static void write_retiring(struct json_writer *j, const struct server_view *view
 	json_write_end(j, ']');
 }
 
+/* Those that have no socket yet, or not of both families, because one that retires, or another process, has its port. */
+static void write_waiting(struct json_writer *j, const struct server_view *view)
+{
+	json_write_begin(j, "waiting", '[');
+	for (size_t i = 0; i < view->config->listener_count; i++) {
+		const struct config_listener *listener = &view->config->listeners[i];
+		if (!config_listener_waits(listener))
+			continue;
+		json_write_begin(j, NULL, '{');
+		json_write_text(j, "name", listener->name);
+		json_write_text(j, "protocol", config_protocol_name(listener->protocol));
+		json_write_number(j, "port", listener->port);
+		json_write_end(j, '}');
+	}
+	json_write_end(j, ']');
+}
+
 static void write_lockdown(struct json_writer *j, const struct lockdown *lockdown)
 {
 	json_write_begin(j, "lockdown", '{');
@@ -355,6 +372,7 @@ static void write_uturn(struct json_writer *j, const struct server_view *view, b
 	json_write_bool(j, "last_reload_ok", view->last_reload_ok);
 	write_source(j, &view->source);
 	write_retiring(j, view);
+	write_waiting(j, view);
 	json_write_bool(j, "truncated", truncated);
 	json_write_end(j, '}');
 }

@@ -279,6 +279,8 @@ def another_bind_address_waits_for_the_calls(t):
         # Connections have sockets of their own: their listener waits for nothing but the old one's end.
         eventually(lambda: is_open("tcp", streams.plain), "TCP has come back")
     streams.relay.wait_for_log(r"listener udp: UDP 127\.0\.0\.1:\d+ waits until sockets in its way close")
+    equal([one["name"] for one in streams.relay.status()["uturn"]["waiting"]], ["udp"], "waiting, in /status")
+    equal(streams.relay.metrics().sum("uturn_listeners_waiting"), 1, "waiting")
     no_new_call(streams, "udp", streams.plain)
     new_call(streams, "tcp", streams.plain)
     goes_on(flow)
@@ -287,6 +289,7 @@ def another_bind_address_waits_for_the_calls(t):
     stream.client.close()
     wait_until_retired(streams.relay)
     eventually(lambda: can_call(streams, "udp"), "the new one has opened")
+    equal(streams.relay.metrics().sum("uturn_listeners_waiting"), 0, "waiting")
 
 
 def can_call(streams, transport):

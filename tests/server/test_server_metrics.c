@@ -166,6 +166,9 @@ Test(server_metrics, shows_what_retires_under_the_name_that_it_has)
 	expect_line("stunner_listener_connections{name=\"gone\"} 4");
 	expect_line("uturn_connections{listener=\"gone\",protocol=\"TCP\"} 4");
 	expect_line("uturn_listeners_retiring 2");
+	expect_line("uturn_listeners_waiting 0");
+	fake_config.listeners[0].waits[RELAY_IPV4] = fake_config.listeners[1].waits[RELAY_IPV6] = true;
+	expect_line("uturn_listeners_waiting 2");
 	/* No series twice. */
 	const char *first = strstr(written(), "stunner_listener_connections{name=\"udp\"}");
 	cr_assert_not_null(first);

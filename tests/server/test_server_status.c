@@ -207,6 +207,19 @@ Test(server_status, shows_what_retires_and_who_is_left)
 	cr_expect_eq(json_integer_value(json_object_get(old, "port")), 5349);
 	cr_expect_eq(json_integer_value(json_object_get(old, "allocations")), 5);
 	cr_expect_eq(json_integer_value(json_object_get(old, "connections")), 4);
+	cr_expect_eq(json_array_size(json_object_get(json_object_get(status, "uturn"), "waiting")), 0);
+	json_decref(status);
+}
+
+Test(server_status, shows_what_waits_for_its_sockets)
+{
+	fake_config.listeners[0].waits[RELAY_IPV6] = true;
+	json_t *status = ask_json(server_status_serve);
+	json_t *waiting = json_object_get(json_object_get(status, "uturn"), "waiting");
+	cr_assert_eq(json_array_size(waiting), 1);
+	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(waiting, 0), "name")), "udp");
+	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(waiting, 0), "protocol")), "UDP");
+	cr_expect_eq(json_integer_value(json_object_get(json_array_get(waiting, 0), "port")), 3478);
 	json_decref(status);
 }
 
