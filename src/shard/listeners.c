@@ -45,11 +45,15 @@ static void open_socket(struct shard *shard, const struct shard_listener *new, u
 	if (fd < 0)
 		return;
 	enum socket_kind kind = listener_way(shard, new->listener) == LISTENER_STREAM ? SOCKET_ACCEPTOR : SOCKET_LISTENER;
-	socket->port = udp_socket_local(fd).port;
+	struct addr local = udp_socket_local(fd);
+	socket->port = local.port;
 	int result = engine_add(shard->engine, fd, kind, tag_of_listener(new->listener, family), &socket->socket);
 	if (result < 0) {
 		socket->socket = SOCKET_NONE;
-		log_error(LOG_IO, "shard %u cannot receive on a listener: %s", shard->params.index, strerror(-result));
+		char text[ADDR_TEXT_SIZE];
+		log_error(LOG_IO,
+			"shard %u cannot receive on %s: %s: raise the limits on descriptors (ulimit -n) and memory, and restart",
+			shard->params.index, addr_format(&local, text), strerror(-result));
 	}
 }
 
