@@ -53,7 +53,7 @@ struct server {
 	struct watch *watch;         /* the folders of the configuration file and of certificates; NULL: no file */
 	struct discovery *discovery; /* configurations from a config discovery service; NULL: none is followed */
 	struct event *drain_poll;    /* running while draining */
-	uint64_t drain_deadline_ns;  /* 0: none */
+	uint64_t drain_began_ns;
 };
 
 /* An order for each shard. */

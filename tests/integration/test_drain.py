@@ -5,7 +5,7 @@ import time
 
 import stun
 from harness import case, equal, eventually
-from test_reload import talks
+from test_reload import reload, talks
 
 
 def drain(relay):
@@ -48,6 +48,16 @@ def drain_without_calls_leaves_at_once(t):
     relay = t.relay()
     relay.signal(signal.SIGTERM)
     equal(relay.wait(2), 0, "exit status")
+
+
+@case(engines=("epoll",), shards=(1,))
+def the_time_to_drain_can_be_changed_while_it_drains(t):
+    relay = t.relay()
+    t.call(relay)
+    drain(relay)
+    reload(relay, {"admin": {"drain_timeout": 1}})
+    equal(relay.wait(4), 0, "exit status")
+    relay.wait_for_log("the drain timeout has passed; 1 live allocation ends")
 
 
 @case()
