@@ -205,17 +205,30 @@ static int load(scmp_filter_ctx filter)
 	return seccomp_load(filter);
 }
 
+/* What becomes of a call that is not in the list. A switch: the compiler tells of a mode that is left out. */
+static uint32_t otherwise_in(enum lockdown_mode mode)
+{
+	switch (mode) {
+	case LOCKDOWN_ON:
+	case LOCKDOWN_STRICT:
+		return SCMP_ACT_ERRNO(ENOSYS);
+	case LOCKDOWN_LOG:
+		return SCMP_ACT_LOG;
+	case LOCKDOWN_KILL:
+		return SCMP_ACT_KILL_PROCESS;
+	case LOCKDOWN_OFF:
+		break;
+	}
+	return SCMP_ACT_ALLOW;
+}
+
 int lockdown_calls(enum lockdown_mode mode, bool io_uring)
 {
-	static const uint32_t otherwise[] = {
-		[LOCKDOWN_ON] = SCMP_ACT_ERRNO(ENOSYS),
-		[LOCKDOWN_LOG] = SCMP_ACT_LOG,
-		[LOCKDOWN_KILL] = SCMP_ACT_KILL_PROCESS,
-	};
-	scmp_filter_ctx filter = seccomp_init(otherwise[mode]);
+	uint32_t otherwise = otherwise_in(mode);
+	scmp_filter_ctx filter = seccomp_init(otherwise);
 	if (filter == NULL)
 		return -ENOMEM;
-	int count = fill(filter, otherwise[mode], io_uring);
+	int count = fill(filter, otherwise, io_uring);
 	int result = count < 0 ? count : load(filter);
 	seccomp_release(filter);
 	return result < 0 ? result : count;

@@ -255,6 +255,8 @@ Test(lockdown, refuses_everything_else, .timeout = 60)
 			continue;
 		int value = in_locked_process(LOCKDOWN_ON, intrusions[i].function);
 		cr_expect_eq(value, -ENOSYS, "%s: %d", intrusions[i].name, value);
+		value = in_locked_process(LOCKDOWN_STRICT, intrusions[i].function);
+		cr_expect_eq(value, -ENOSYS, "strict, %s: %d", intrusions[i].name, value);
 		value = in_locked_process(LOCKDOWN_KILL, intrusions[i].function);
 		cr_expect_eq(value, -1000 - SIGSYS, "%s: %d", intrusions[i].name, value);
 	}
