@@ -52,8 +52,12 @@ static inline struct addr addr_with_port(struct addr a, uint16_t port)
 
 struct addr addr_ipv4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port);
 struct addr addr_any(enum addr_family family, uint16_t port);
+struct addr addr_loopback(enum addr_family family, uint16_t port); /* 127.0.0.1 or ::1 */
 bool addr_is_any(const struct addr *a);
 bool addr_is_loopback(const struct addr *a);
+
+/* The prefix that `ip` lies in: its first `bits` bits, zero after them, no port. */
+struct addr addr_prefix(const struct addr *ip, unsigned bits);
 
 /* From what the kernel gives. v4-mapped IPv6 becomes IPv4. ADDR_NONE for other families. */
 struct addr addr_from_sockaddr(const struct sockaddr *sa);
@@ -63,6 +67,9 @@ socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ret_sa
 
 /* "192.0.2.1" or "2001:db8::1" (no port, no brackets). False, and *ret_addr untouched, if it is not an address. */
 bool addr_parse_ip(const char *text, struct addr *ret_addr);
+
+/* "1" to "65535", all of the text. False, and *ret_port untouched, if it is anything else. */
+bool addr_parse_port(const char *text, uint16_t *ret_port);
 
 /* "192.0.2.1:3478" or "[2001:db8::1]:3478". Both write at most ADDR_TEXT_SIZE bytes and return `text`. */
 const char *addr_format(const struct addr *a, char text[static ADDR_TEXT_SIZE]);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct addr addr_from_ipv4_bytes(const uint8_t ip[static 4], uint16_t port)
 {
@@ -21,6 +22,24 @@ struct addr addr_ipv4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port)
 struct addr addr_any(enum addr_family family, uint16_t port)
 {
 	return (struct addr){.port = port, .family = (uint8_t)family};
+}
+
+struct addr addr_loopback(enum addr_family family, uint16_t port)
+{
+	if (family == ADDR_IPV4)
+		return addr_ipv4(127, 0, 0, 1, port);
+	return (struct addr){.ip = {[15] = 1}, .port = port, .family = ADDR_IPV6};
+}
+
+struct addr addr_prefix(const struct addr *ip, unsigned bits)
+{
+	struct addr prefix = addr_with_port(*ip, 0);
+	for (unsigned i = 0; i < sizeof prefix.ip; i++) {
+		unsigned kept = bits > i * 8 ? bits - i * 8 : 0;
+		if (kept < 8)
+			prefix.ip[i] &= (uint8_t)(0xff00 >> kept);
+	}
+	return prefix;
 }
 
 static bool all_zero(const uint8_t *bytes, size_t size)
@@ -109,6 +128,16 @@ bool addr_parse_ip(const char *text, struct addr *ret_addr)
 		return true;
 	}
 	return false;
+}
+
+bool addr_parse_port(const char *text, uint16_t *ret_port)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long port = digits > 0 && digits <= 5 && text[digits] == '\0' ? strtoul(text, NULL, 10) : 0;
+	if (port == 0 || port > UINT16_MAX)
+		return false;
+	*ret_port = (uint16_t)port;
+	return true;
 }
 
 const char *addr_format_ip(const struct addr *a, char text[static ADDR_TEXT_SIZE])

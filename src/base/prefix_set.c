@@ -42,17 +42,6 @@ void prefix_set_free(struct prefix_set *set)
 	free(set);
 }
 
-static struct addr masked(const struct addr *ip, unsigned bits)
-{
-	struct addr result = addr_with_port(*ip, 0);
-	for (unsigned i = 0; i < sizeof result.ip; i++) {
-		unsigned kept = bits > i * 8 ? bits - i * 8 : 0;
-		if (kept < 8)
-			result.ip[i] &= (uint8_t)(0xff00u >> kept);
-	}
-	return result;
-}
-
 int prefix_set_add(struct prefix_set *set, const struct addr *ip, unsigned bits, uint32_t value)
 {
 	assert(!set->sealed);
@@ -67,7 +56,7 @@ int prefix_set_add(struct prefix_set *set, const struct addr *ip, unsigned bits,
 		set->room = room;
 	}
 	set->entries[set->count] = (struct entry){
-		.prefix = {.ip = masked(ip, bits), .bits = (uint8_t)bits, .value = value},
+		.prefix = {.ip = addr_prefix(ip, bits), .bits = (uint8_t)bits, .value = value},
 		.order = set->count,
 	};
 	set->count++;
@@ -138,7 +127,7 @@ static void walk_enter(struct prefix_walk *walk, int bits)
 	walk->bits = bits;
 	if (bits < 0)
 		return;
-	struct addr ip = masked(&walk->ip, (unsigned)bits);
+	struct addr ip = addr_prefix(&walk->ip, (unsigned)bits);
 	walk->index = lower_bound(walk->set, &groups_of(walk->set, &ip)->by_bits[bits], &ip);
 }
 
@@ -157,7 +146,7 @@ const struct prefix *prefix_walk_next(struct prefix_walk *walk)
 		const struct group *group = &groups_of(walk->set, &walk->ip)->by_bits[walk->bits];
 		if (walk->index < group->first + group->count) {
 			const struct prefix *prefix = &walk->set->entries[walk->index].prefix;
-			struct addr ip = masked(&walk->ip, (unsigned)walk->bits);
+			struct addr ip = addr_prefix(&walk->ip, (unsigned)walk->bits);
 			if (addr_ip_equal(&prefix->ip, &ip)) {
 				walk->index++;
 				return prefix;

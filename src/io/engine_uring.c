@@ -1,4 +1,3 @@
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,10 +82,10 @@ static const struct engine_ops uring_ops = {
 static int probe(struct engine *engine)
 {
 	const struct udp_socket_options options = {.listener = true};
-	struct addr local = addr_ipv4(127, 0, 0, 1, 0);
+	struct addr local = addr_loopback(ADDR_IPV4, 0);
 	int fd = udp_socket_open(&local, &options, NULL);
 	if (fd < 0) {
-		local = (struct addr){.ip = {[15] = 1}, .family = ADDR_IPV6};
+		local = addr_loopback(ADDR_IPV6, 0);
 		fd = udp_socket_open(&local, &options, NULL);
 	}
 	if (fd < 0)

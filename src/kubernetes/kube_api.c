@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/addr.h"
+
 struct kube_api {
 	struct event_base *base;
 	struct evdns_base *dns; /* NULL: the host is an address */
@@ -74,18 +76,16 @@ static bool load_authority(struct kube_api *api, char ret_error[static KUBE_ERRO
 
 static bool parse_address(struct kube_api *api, const struct kube_api_params *params, char ret_error[static KUBE_ERROR_SIZE])
 {
-	char *end = NULL;
-	unsigned long port = params->port == NULL ? 443 : strtoul(params->port, &end, 10);
 	if (params->host == NULL || *params->host == '\0') {
 		snprintf(ret_error, KUBE_ERROR_SIZE, "KUBERNETES_SERVICE_HOST is not set: this runs in a pod of a cluster");
 		return false;
 	}
-	if (port == 0 || port > UINT16_MAX || (end != NULL && *end != '\0')) {
+	api->port = 443;
+	if (params->port != NULL && !addr_parse_port(params->port, &api->port)) {
 		snprintf(ret_error, KUBE_ERROR_SIZE, "KUBERNETES_SERVICE_PORT is \"%.20s\": use 1 to 65535", params->port);
 		return false;
 	}
 	api->host = params->host;
-	api->port = (uint16_t)port;
 	api->folder = params->folder;
 	api->ipv6 = is_ip(api->host, AF_INET6);
 	return true;

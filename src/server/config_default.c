@@ -1,7 +1,5 @@
 #include "server/config.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -42,13 +40,8 @@ static void override_text(
 static void override_port(const struct config_world *world, struct config_problems *problems, const char *name, uint16_t *ret_port)
 {
 	const char *value = config_env_get(world, name);
-	if (value == NULL)
-		return;
-	unsigned long port = strlen(value) <= 5 && value[strspn(value, "0123456789")] == '\0' ? strtoul(value, NULL, 10) : 0;
-	if (port == 0 || port > UINT16_MAX)
+	if (value != NULL && !addr_parse_port(value, ret_port))
 		config_error(problems, name, "\"%s\" is not a port: use 1 to 65535", value);
-	else
-		*ret_port = (uint16_t)port;
 }
 
 static void override_auth_type(const struct config_world *world, struct config_problems *problems, enum auth_type *ret_type)

@@ -1,7 +1,6 @@
 #include "server/config_origin.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -11,16 +10,6 @@ static const struct {
 	uint16_t port;
 	bool secure;
 } schemes[] = {{"http", 80, false}, {"ws", 80, false}, {"https", 443, true}, {"wss", 443, true}};
-
-static bool port_parse(const char *text, uint16_t *ret_port)
-{
-	size_t digits = strspn(text, "0123456789");
-	unsigned long port = digits > 0 && digits <= 5 && text[digits] == '\0' ? strtoul(text, NULL, 10) : 0;
-	if (port == 0 || port > UINT16_MAX)
-		return false;
-	*ret_port = (uint16_t)port;
-	return true;
-}
 
 static bool host_valid(const char *host)
 {
@@ -49,7 +38,7 @@ static bool authority_parse(const char *text, size_t size, struct cds_source *cd
 	}
 	bool with_port = *end == ':';
 	*end = '\0';
-	if ((with_port && !port_parse(end + 1, &cds->port)) || !host_valid(host) || strlen(host) >= sizeof cds->host)
+	if ((with_port && !addr_parse_port(end + 1, &cds->port)) || !host_valid(host) || strlen(host) >= sizeof cds->host)
 		return false;
 	snprintf(cds->host, sizeof cds->host, "%s", *host ? host : "127.0.0.1");
 	return true;
@@ -98,7 +87,7 @@ const char *config_origin_parse(const char *text, struct config_origin *ret_orig
 const char *config_origin_in_cluster(const char *host, const char *space, const char *port, struct cds_source *ret_cds)
 {
 	struct cds_source cds = {.port = CDS_PORT_DEFAULT};
-	if (port[0] != '\0' && !port_parse(port, &cds.port))
+	if (port[0] != '\0' && !addr_parse_port(port, &cds.port))
 		return "is not a port: use 1 to 65535";
 	if (host[0] != '\0' && !authority_parse(host, strlen(host), &cds))
 		return "is not an address: use an IP address or a name";

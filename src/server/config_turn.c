@@ -61,14 +61,6 @@ static int allow_names(
 	return 0;
 }
 
-static bool contains(const struct addr *block, unsigned bits, const struct addr *ip)
-{
-	unsigned whole = bits / 8, rest = bits % 8;
-	uint8_t mask = (uint8_t)(0xFF00 >> rest);
-	return block->family == ip->family && memcmp(block->ip, ip->ip, whole) == 0 &&
-	       (rest == 0 || ((block->ip[whole] ^ ip->ip[whole]) & mask) == 0);
-}
-
 bool config_turn_name_may_have(const struct addr *ip)
 {
 	static const char *const blocks[] = {
@@ -78,7 +70,8 @@ bool config_turn_name_may_have(const struct addr *ip)
 		unsigned bits;
 		bool valid = prefix_parse(blocks[i], &block, &bits);
 		assert(valid);
-		if (contains(&block, bits, ip))
+		struct addr prefix = addr_prefix(ip, bits);
+		if (addr_ip_equal(&prefix, &block))
 			return false;
 	}
 	return !peer_policy_denies_itself(ip);

@@ -1,7 +1,6 @@
 #include "server/config_uri.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,18 +15,6 @@ bool config_host_parse(const char *text, struct addr *ret_ip)
 		return true;
 	}
 	return addr_parse_ip(text, ret_ip);
-}
-
-static bool port_parse(const char *text, uint16_t *ret_port)
-{
-	size_t digits = strspn(text, "0123456789");
-	if (digits == 0 || digits > 5 || text[digits] != '\0')
-		return false;
-	unsigned long port = strtoul(text, NULL, 10);
-	if (port == 0 || port > UINT16_MAX)
-		return false;
-	*ret_port = (uint16_t)port;
-	return true;
 }
 
 /* Splits "host", "host:port", "[host]" and "[host]:port" in place. *ret_port is NULL when there is none. */
@@ -60,7 +47,7 @@ bool config_address_parse(const char *text, uint16_t default_port, struct addr *
 	memcpy(copy, text, strlen(text) + 1);
 	if (!split_host_port(copy, &host, &port_text) || !config_host_parse(host, &address))
 		return false;
-	if (port_text && !port_parse(port_text, &port))
+	if (port_text && !addr_parse_port(port_text, &port))
 		return false;
 	*ret_address = addr_with_port(address, port);
 	return true;
@@ -131,7 +118,7 @@ static const char *parse_host(char *host, uint16_t default_port, struct addr *re
 {
 	struct addr address = addr_any(ADDR_IPV4, default_port);
 	host[strcspn(host, "/")] = '\0';
-	if (host[0] == ':' && !port_parse(host + 1, &address.port))
+	if (host[0] == ':' && !addr_parse_port(host + 1, &address.port))
 		return "has no usable port: use 1 to 65535";
 	if (host[0] != '\0' && host[0] != ':' && !config_address_parse(host, default_port, &address))
 		return "has no usable address: use an IP address (IPv6 in brackets) or localhost, and a port from 1 to 65535";
@@ -217,7 +204,7 @@ const char *config_uri_parse_http(const char *uri, uint16_t default_port, struct
 		return "has a path that is too long: use at most 126 bytes";
 	if (!split_host_port(copy, &host, &port) || (*host && !config_host_parse(host, &http.ip)))
 		return "names no IP address: use an IP address (IPv6 in brackets), localhost, or nothing for all addresses";
-	if (port && *port && !port_parse(port, &http.port))
+	if (port && *port && !addr_parse_port(port, &http.port))
 		return "has no usable port: use 1 to 65535";
 	snprintf(http.path, sizeof http.path, "%s", *path ? path : "/");
 	*ret_http = http;

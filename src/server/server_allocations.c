@@ -41,18 +41,6 @@ static bool decode(const char *text, size_t size, char *ret_decoded, size_t room
 	return true;
 }
 
-static bool parse_port(const char *text, uint16_t *ret_port)
-{
-	size_t size = strspn(text, "0123456789");
-	if (size == 0 || size > 5 || text[size] != '\0')
-		return false;
-	long port = strtol(text, NULL, 10);
-	if (port < 1 || port > 65535)
-		return false;
-	*ret_port = (uint16_t)port;
-	return true;
-}
-
 /* An IP address, with or without a port; IPv6 in brackets if there is one. */
 static bool parse_client(char *text, struct addr *ret_client)
 {
@@ -62,13 +50,13 @@ static bool parse_client(char *text, struct addr *ret_client)
 	if (*text == '[') {
 		ip = text + 1;
 		end = strchr(ip, ']');
-		if (end == NULL || (end[1] != '\0' && (end[1] != ':' || !parse_port(end + 2, &port))))
+		if (end == NULL || (end[1] != '\0' && (end[1] != ':' || !addr_parse_port(end + 2, &port))))
 			return false;
 		*end = '\0';
 	} else {
 		end = strchr(ip, ':');
 		if (end != NULL && strchr(end + 1, ':') == NULL) {
-			if (!parse_port(end + 1, &port))
+			if (!addr_parse_port(end + 1, &port))
 				return false;
 			*end = '\0';
 		}

@@ -20,14 +20,6 @@ void sources_done(struct sources *sources)
 	pool_done(&sources->entries);
 }
 
-static struct addr prefix_of(const struct addr *client)
-{
-	struct addr prefix = addr_with_port(*client, 0);
-	if (prefix.family == ADDR_IPV6)
-		memset(prefix.ip + 8, 0, 8);
-	return prefix;
-}
-
 static uint32_t find(const struct sources *sources, const struct addr *prefix, uint64_t hash)
 {
 	uint32_t it;
@@ -41,7 +33,7 @@ static uint32_t find(const struct sources *sources, const struct addr *prefix, u
 
 uint32_t sources_acquire(struct sources *sources, const struct addr *client, uint32_t most)
 {
-	struct addr prefix = prefix_of(client);
+	struct addr prefix = addr_prefix(client, client->family == ADDR_IPV4 ? 32 : 64);
 	uint64_t hash = siphash(&sources->key, &prefix, sizeof prefix);
 	uint32_t slot = find(sources, &prefix, hash);
 	if (slot == SOURCE_NONE) {

@@ -15,7 +15,7 @@ bool opening_address(const struct turn_listener *listener, enum addr_family fami
 		if (flow->local.family == family && !addr_is_any(&flow->local))
 			bind = flow->local;
 		else if (addr_is_loopback(&flow->local))
-			bind = family == ADDR_IPV6 ? (struct addr){.family = ADDR_IPV6, .ip[15] = 1} : addr_ipv4(127, 0, 0, 1, 0);
+			bind = addr_loopback(family, 0);
 		else
 			bind = relay->fallback;
 		if (bind.family == ADDR_NONE)

@@ -71,11 +71,7 @@ void port_table_release(struct port_table *table, enum addr_family family, uint1
 /* Where packets to a socket with this bound address go, and come from, on this machine: loopback if it is bound to any address. */
 static struct addr reach_of(const struct addr *bound)
 {
-	if (!addr_is_any(bound))
-		return *bound;
-	if (bound->family == ADDR_IPV4)
-		return addr_ipv4(127, 0, 0, 1, 0);
-	return (struct addr){.ip = {[15] = 1}, .family = ADDR_IPV6};
+	return addr_is_any(bound) ? addr_loopback(bound->family, 0) : *bound;
 }
 
 /* The entry that is live on the endpoint's port; NULL when none is (any more). */

@@ -1,6 +1,5 @@
 #include "turn/unauth_limiter.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -49,17 +48,10 @@ static void store(uint64_t *field, uint64_t value)
 	__atomic_store_n(field, value, __ATOMIC_RELAXED);
 }
 
-/* The prefix of the source: its address with the bits after the first `bits` cleared, and no port. */
 static struct addr prefix_of(const struct addr *source, const struct unauth_limits *limits)
 {
 	unsigned bits = source->family == ADDR_IPV4 ? limits->ipv4_bits : limits->ipv6_bits;
-	struct addr prefix = addr_with_port(*source, 0);
-	for (unsigned i = 0; i < sizeof prefix.ip; i++) {
-		unsigned kept = bits > i * 8 ? bits - i * 8 : 0;
-		if (kept < 8)
-			prefix.ip[i] &= (uint8_t)(0xff00 >> kept);
-	}
-	return prefix;
+	return addr_prefix(source, bits);
 }
 
 /* How much there is to lose when this entry is forgotten. */

@@ -3,7 +3,6 @@
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/util.h>
-#include <stdlib.h>
 #include <strings.h>
 
 void resolver_done(struct resolver *resolver)
@@ -60,8 +59,8 @@ static int known_addresses(const struct spec_host *host, struct addr addrs[stati
 	}
 	if (strcasecmp(host->name, "localhost") != 0)
 		return -1;
-	addrs[0] = addr_ipv4(127, 0, 0, 1, host->port);
-	addrs[1] = (struct addr){.ip = {[15] = 1}, .port = host->port, .family = ADDR_IPV6};
+	addrs[0] = addr_loopback(ADDR_IPV4, host->port);
+	addrs[1] = addr_loopback(ADDR_IPV6, host->port);
 	return 2;
 }
 

@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 
-enum { TEXT_MAX = 2048, DURATION_MAX_S = 315360000, PORT_MAX = 65535 };
+enum { TEXT_MAX = 2048, DURATION_MAX_S = 315360000 };
 
 /* What follows "scheme:" or "scheme://"; NULL where the text has another scheme. */
 static const char *after_scheme(const char *text, const char *scheme)
@@ -16,16 +16,6 @@ static const char *after_scheme(const char *text, const char *scheme)
 		return NULL;
 	text += size + 1;
 	return strncmp(text, "//", 2) == 0 ? text + 2 : text;
-}
-
-static bool parse_port(const char *text, uint16_t *ret_port)
-{
-	size_t digits = strspn(text, "0123456789");
-	unsigned long port = digits > 0 && digits <= 5 && text[digits] == '\0' ? strtoul(text, NULL, 10) : 0;
-	if (port == 0 || port > PORT_MAX)
-		return false;
-	*ret_port = (uint16_t)port;
-	return true;
 }
 
 /* Letters, digits and what else occurs in host names, addresses and zones; nothing that a URL gives a meaning. */
@@ -58,7 +48,7 @@ bool spec_parse_host(const char *text, uint16_t default_port, struct spec_host *
 		port = colon != NULL && !bare ? colon + 1 : NULL;
 	}
 	size_t size = (size_t)(end - name);
-	if (size >= sizeof host.name || (port != NULL && !parse_port(port, &host.port)))
+	if (size >= sizeof host.name || (port != NULL && !addr_parse_port(port, &host.port)))
 		return false;
 	memcpy(host.name, name, size);
 	if (!is_host(host.name))
@@ -110,9 +100,8 @@ bool spec_parse_local(const char *text, struct spec_local *ret_local, struct fai
 			text);
 	if (!parse_listen_address(rest, &ret_local->addr))
 		return fail(failure,
-			"%.200s: no address to listen on: use an IP address of this machine (IPv6 in brackets) or localhost, and a "
-			"port, "
-			"as in udp://127.0.0.1:9000",
+			"%.200s: no address to listen on: use an IP address of this machine (IPv6 in brackets) or localhost, and "
+			"a port, as in udp://127.0.0.1:9000",
 			text);
 	return true;
 }

@@ -135,6 +135,47 @@ Test(addr, knows_any_and_loopback)
 	cr_assert(addr_is_any(&any) && any.port == 7);
 }
 
+Test(addr, reads_ports)
+{
+	static const char *const wrong[] = {"", "0", "65536", "4294967297", "000001", "+1", " 1", "1 ", "-1", "0x1", "http"};
+	uint16_t port = 0;
+	cr_assert(addr_parse_port("1", &port) && port == 1);
+	cr_assert(addr_parse_port("65535", &port) && port == 65535);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		cr_assert(!addr_parse_port(wrong[i], &port) && port == 65535, "%s", wrong[i]);
+}
+
+Test(addr, makes_loopback_addresses)
+{
+	struct addr four = addr_loopback(ADDR_IPV4, 7), six = addr_loopback(ADDR_IPV6, 7);
+	struct addr expected_four = addr_with_port(ip("127.0.0.1"), 7), expected_six = addr_with_port(ip("::1"), 7);
+	cr_assert(addr_equal(&four, &expected_four));
+	cr_assert(addr_equal(&six, &expected_six));
+}
+
+Test(addr, prefix_keeps_the_first_bits_and_no_port)
+{
+	static const struct {
+		const char *text;
+		unsigned bits;
+		const char *prefix;
+	} cases[] = {
+		{"192.0.2.255", 32, "192.0.2.255"},
+		{"192.0.2.255", 28, "192.0.2.240"},
+		{"192.0.2.255", 24, "192.0.2.0"},
+		{"192.0.2.255", 0, "0.0.0.0"},
+		{"2001:db8::1", 128, "2001:db8::1"},
+		{"2001:db8:ffff:ffff:ffff::1", 64, "2001:db8:ffff:ffff::"},
+		{"2001:db8:ffff:ffff:ffff::1", 57, "2001:db8:ffff:ff80::"},
+		{"2001:db8::1", 0, "::"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct addr a = addr_with_port(ip(cases[i].text), 7), expected = ip(cases[i].prefix);
+		struct addr prefix = addr_prefix(&a, cases[i].bits);
+		cr_assert(addr_equal(&prefix, &expected), "%s/%u", cases[i].text, cases[i].bits);
+	}
+}
+
 Test(addr, canonical_form_uncovers_the_ipv4_address_inside)
 {
 	static const struct {
