@@ -46,6 +46,9 @@ enum received_kind {
 	RECEIVED_WRITABLE,   /* as asked for by engine_await_writable */
 };
 
+/* So many bytes in front of what was received may be overwritten. */
+enum { RECEIVED_HEADROOM = 64 };
+
 struct received {
 	struct bytes data;
 	struct addr from;
@@ -54,8 +57,7 @@ struct received {
 	uint32_t socket;
 	uint16_t segment_size; /* == data.size when there is one segment (0 for an empty datagram) */
 	uint8_t tos;
-	uint8_t headroom; /* bytes in front of data that may be overwritten (at least 64) */
-	uint8_t kind;     /* enum received_kind; the address fields are a datagram's */
+	uint8_t kind; /* enum received_kind; the address fields are a datagram's */
 	int32_t value;
 };
 

@@ -4,6 +4,8 @@
 #include "control.h"
 #include "engine_private.h"
 
+_Static_assert((int)BUFFER_PAYLOAD >= (int)RECEIVED_HEADROOM, "a buffer has what is promised");
+
 /* Buffers that aggregates have touched are given back this long after the last aggregate. */
 #define TRIM_DELAY_NS NS_PER_S
 /* Between two steps of giving back. */
@@ -51,7 +53,6 @@ bool engine_deliver(struct engine *engine, uint32_t socket, uint16_t buffer, siz
 	bool aggregate = control.segment_size != 0 && control.segment_size < payload_size;
 	received->segment_size = aggregate ? control.segment_size : (uint16_t)payload_size;
 	received->tos = control.tos;
-	received->headroom = BUFFER_PAYLOAD;
 	received->kind = RECEIVED_DATAGRAM;
 	engine->batch_buffers[engine->batch_count++] = buffer;
 	count_received(engine, s, received, control.drops);
@@ -73,7 +74,6 @@ void engine_deliver_stream(struct engine *engine, uint32_t socket, uint16_t buff
 		engine->large_ns = engine->now_ns;
 	struct received *received = add_to_batch(engine, socket, buffer, RECEIVED_STREAM);
 	received->data = bytes_of(receive_buffer_at(&engine->buffers, buffer) + BUFFER_PAYLOAD, size);
-	received->headroom = BUFFER_PAYLOAD;
 	engine->batch_bytes += size;
 	counter_add(&engine->counters.received_packets[SOCKET_STREAM], 1);
 }

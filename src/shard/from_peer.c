@@ -6,6 +6,8 @@
 #include "shard_state.h"
 #include "wire/channel_data.h"
 
+_Static_assert((int)DATA_INDICATION_HEADER_MAX <= (int)RECEIVED_HEADROOM, "the header goes in front of what was received");
+
 /* How many of the segments behind this one, which was forwarded, go its way under the same header. A Data indication's is not the
  * same: each has a transaction ID of its own (RFC 8489 Section 5). */
 static unsigned segments_alike(const struct shard *shard, const struct received *received, size_t offset, struct bytes datagram)
