@@ -11,7 +11,6 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/addr.h"
 #include "client/transport.h"

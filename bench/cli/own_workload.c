@@ -1,6 +1,5 @@
 #include "cli/own_workload.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/call.h"

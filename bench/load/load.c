@@ -1,6 +1,5 @@
 #include "load/load.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/clock.h"

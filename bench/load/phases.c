@@ -1,6 +1,5 @@
 #include "load/phases.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Each thread has the children that it started. */
 static size_t add_children(pid_t pid, const char *tid, pid_t *pids, size_t count)

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdarg.h>
-#include <string.h>
 
 double number_at(const json_t *object, const char *key)
 {

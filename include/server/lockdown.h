@@ -12,7 +12,6 @@
 #ifndef UTURN_SERVER_LOCKDOWN_H
 #define UTURN_SERVER_LOCKDOWN_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "server/options.h"

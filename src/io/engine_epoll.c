@@ -1,5 +1,4 @@
 /* Per packet: a share of a recvmmsg and of a sendmsg; no copy, no allocation. */
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

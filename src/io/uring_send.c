@@ -1,6 +1,4 @@
 /* Per train: one submission; a completion only if it fails. */
-#include <assert.h>
-#include <errno.h>
 
 #include "train_private.h"
 #include "uring.h"

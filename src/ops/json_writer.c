@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 
 static void put(struct json_writer *j, const char *text, size_t size)
 {

@@ -1,6 +1,5 @@
 /* What only listeners with connections have: certificates, and proxies in front of them. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/prefix_set.h"
 #include "server/config_listener.h"

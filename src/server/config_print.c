@@ -1,7 +1,5 @@
 #include "server/config_print.h"
 
-#include <string.h>
-
 #include "server/config_public.h"
 
 static const char *const family_names[RELAY_FAMILIES] = {"IPv4", "IPv6"};

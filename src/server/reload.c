@@ -3,7 +3,6 @@
  * effect, in each shard between two turns of its loop. A configuration that cannot be taken up changes nothing.
  */
 #include <sched.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "base/log.h"

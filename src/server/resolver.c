@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <netdb.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 /* Later versions keep answers for as long as these say. A name is asked for anew each time here. */

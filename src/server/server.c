@@ -4,7 +4,6 @@
 #include "server/server.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -3,7 +3,6 @@
  */
 #include "connection.h"
 
-#include <assert.h>
 #include <errno.h>
 
 #include "shard_state.h"

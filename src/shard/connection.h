@@ -17,8 +17,6 @@
 #ifndef UTURN_SRC_SHARD_CONNECTION_H
 #define UTURN_SRC_SHARD_CONNECTION_H
 
-#include <assert.h>
-
 #include "base/map.h"
 #include "base/pool.h"
 #include "base/wheel.h"

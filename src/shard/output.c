@@ -5,6 +5,8 @@
  * read a record for a message. What the kernel does not take stays: then the client reads too slowly, and when the buffer is full
  * the oldest data goes; answers stay. A buffer is held only while something waits.
  */
+#include <assert.h>
+
 #include "shard_state.h"
 #include "wire/classify.h"
 #include "wire/framing.h"

@@ -28,12 +28,9 @@ void shard_shared_free(struct shard_shared *shared)
 {
 	if (shared == NULL)
 		return;
-	if (shared->quota != NULL)
-		quota_free(shared->quota);
-	if (shared->ports != NULL)
-		port_table_free(shared->ports);
-	if (shared->limiter != NULL)
-		unauth_limiter_free(shared->limiter);
+	quota_free(shared->quota);
+	port_table_free(shared->ports);
+	unauth_limiter_free(shared->limiter);
 	pthread_mutex_destroy(&shared->quota_lock);
 	free(shared);
 }

@@ -2,7 +2,6 @@
 
 #include <event2/event.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/resource.h>
 
 #include "base/log.h"
