@@ -47,7 +47,7 @@ void log_write(enum log_scope scope, enum log_level level, const char *format, .
 #define log_info(scope, ...) log_write(scope, LOG_INFO, __VA_ARGS__)
 #define log_debug(scope, ...) log_write(scope, LOG_DEBUG, __VA_ARGS__)
 
-/* A token bucket for one log statement, kept by one thread. Zero-initialise it. */
+/* Keeps one log statement to a line in an interval; of one thread. Zero-initialise it. */
 struct log_limit {
 	uint64_t next_ns;
 	uint32_t suppressed;

@@ -18,8 +18,7 @@ struct tls_context;
 /*
  * For TRANSPORT_TLS and TRANSPORT_DTLS. `sparing`: idle connections hold as little memory as the library can do with. `resumes`:
  * each connection offers the session of one before it; otherwise all handshakes are full ones. NULL with one line: a cipher that
- * the library does not have, or that the version does not, or
- * authorities that cannot be read.
+ * the library does not have, or that the version does not, or authorities that cannot be read.
  */
 struct tls_context *tls_context_create(const struct transport *transport, bool sparing, bool resumes, struct failure *failure);
 void tls_context_free(struct tls_context *context);

@@ -63,8 +63,7 @@ void trains_free(struct trains *t);
 
 /*
  * Appends the departure's packets from number `from` on (0: all 1 + repeats). Returns the number of the first that found no room,
- * which is
- * 1 + repeats when all did: flush, then append again from there.
+ * which is 1 + repeats when all did: flush, then append again from there.
  */
 unsigned trains_append(struct trains *t, const struct departure *departure, unsigned from);
 

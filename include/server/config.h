@@ -29,7 +29,7 @@ enum {
 	CONFIG_ICE_KEY_SIZE = 256,
 	CONFIG_PASSWORD_SIZE = 764, /* RFC 8489 Section 14.9 gives the words of a credential at most 763 bytes */
 	CONFIG_SHARDS_MAX = 64,
-	CONFIG_PORT_DEFAULT = 3478,     /* RFC 8656 Section 17.1, RFC 8489 Section 18.6 */
+	CONFIG_PORT_DEFAULT = 3478,     /* RFC 8489 Section 18.6 */
 	CONFIG_PORT_TLS_DEFAULT = 5349, /* likewise */
 	CONFIG_LISTENERS_MAX = 32,      /* half of what there can be: all of them may change at once */
 	CONFIG_PROXIES_MAX = 64,
@@ -145,8 +145,8 @@ struct config_listener {
 	uint16_t public_port;                  /* 0: none named */
 
 	bool bind_given; /* false: the wildcard of every family that the machine has; a family that fails may be left out */
-	struct addr
-		bind[RELAY_FAMILIES]; /* where its sockets bind, port included; ADDR_NONE: no socket of this family (any more) */
+	/* Where its sockets bind, port included; ADDR_NONE: no socket of this family (any more). */
+	struct addr bind[RELAY_FAMILIES];
 
 	/* As written: ADDR_NONE where nothing was. */
 	struct addr address; /* stunnerd's: the relay address */

@@ -78,8 +78,7 @@ bool shard_give_order(struct shard *shard, struct shard_order *order);
 /* A listener that has retired, in all shards: nobody uses it any more. Its sockets close, but for those that were taken over. */
 bool shard_close_listener(struct shard *shard, uint8_t listener);
 bool shard_drain(struct shard *shard);
-/* How many orders and closings have taken effect. What the shard had counted by then is seen by who reads its counters after this.
- * */
+/* How many orders and closings have taken effect. Who reads the counters after this sees all that was counted before them. */
 uint64_t shard_orders_taken(const struct shard *shard);
 
 /* Ends the thread's loop and waits for that. Other shards may still send it messages, so stop all of them before freeing one.

@@ -28,7 +28,7 @@ enum stream_end {
 	END_PROXY,     /* a bad PROXY header */
 	END_HANDSHAKE, /* the handshake failed; why is counted on its own */
 	END_RECORD,    /* a record was refused; why is counted on its own */
-	END_TIMEOUT,   /* no handshake in time */
+	END_TIMEOUT,   /* no PROXY header, or no handshake, in time */
 	END_IDLE,      /* no allocation, and no message in time */
 	END_STUCK,     /* it did not read */
 	END_ANSWERS,   /* it asked for more answers than it read */

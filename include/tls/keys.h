@@ -15,8 +15,8 @@ enum { TLS_SECRET_SIZE_MAX = 48 };
 struct tls_direction_keys {
 	uint8_t key[AEAD_KEY_SIZE_MAX];
 	uint8_t iv[AEAD_NONCE_SIZE]; /* TLS 1.2 with AES-GCM: the first 4 bytes only (RFC 5288 Section 3) */
-	uint8_t secret
-		[TLS_SECRET_SIZE_MAX]; /* TLS 1.3: the traffic secret, from which the next key is made (RFC 8446 Section 7.2) */
+	/* TLS 1.3: the traffic secret, from which the next key is made (RFC 8446 Section 7.2). */
+	uint8_t secret[TLS_SECRET_SIZE_MAX];
 	/* Of the next record under this key. DTLS: without the epoch; of the write direction beyond what the handshake's own
 	 * retransmissions reach. */
 	uint64_t sequence;

@@ -25,15 +25,17 @@ struct turn_auth {
 	char secrets[SECRETS_MAX][SECRET_SIZE_MAX + 1];
 };
 
-/* Where the relayed addresses of one family come from. */
+/*
+ * Where the relayed addresses of one family come from. An `any` bind address without bind_wildcard means: the address that the
+ * Allocate arrived at, if it is of this family; the loopback address of this family if the client came over loopback; `fallback`
+ * otherwise.
+ */
 struct relay_address {
-	struct addr bind; /* where relay sockets bind. ADDR_NONE: this family is not offered (440). Any: see turn/config below */
+	struct addr bind;       /* where relay sockets bind. ADDR_NONE: this family is not offered (440) */
 	struct addr advertised; /* what clients are told instead of it; ADDR_NONE: the address bound */
 	struct addr fallback; /* for an `any` bind: the address to use when the client came over the other family; ADDR_NONE: 440 */
 	bool bind_wildcard;   /* bind the wildcard although `advertised` names an address (it is not this machine's) */
 };
-/* An `any` bind address without bind_wildcard means: the address that the Allocate arrived at, if it is of this family; the
- * loopback address of this family if the client came over loopback; `fallback` otherwise. */
 
 enum { RELAY_IPV4 = 0, RELAY_IPV6 = 1, RELAY_FAMILIES = 2 };
 
@@ -56,7 +58,7 @@ struct turn_config {
 	struct turn_listener listeners[LIMIT_LISTENERS];
 };
 
-/* With one reference, zeroed apart from the defaults named above. NULL: no memory. */
+/* With one reference, RFC 8656's lifetimes and the default limits of the unauthenticated; zeroed otherwise. NULL: no memory. */
 struct turn_config *turn_config_create(void);
 struct turn_config *turn_config_ref(struct turn_config *config);
 /* The last one wipes the secrets and lets the policies go. NULL is fine. */

@@ -11,7 +11,7 @@ enum {
 	/* As for permissions. Beyond it: 508. */
 	LIMIT_CHANNELS_PER_ALLOCATION = 256,
 
-	/* A request that names more peers gets 508; a view holds no more attributes anyway. */
+	/* A request that names more peers gets 508. */
 	LIMIT_PEERS_PER_REQUEST = 32,
 
 	/* Shared by the allocations of a shard, per allocation on average; beyond it: 508. Address space only until used. */

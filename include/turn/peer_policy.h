@@ -38,8 +38,7 @@ int peer_policy_allow(
 int peer_policy_own_endpoint(struct peer_policy *policy, const struct addr *endpoint);
 int peer_policy_own_ip(struct peer_policy *policy, const struct addr *ip);
 
-/* Is this very address on the built-in deny list, as metadata services are, and not just a block that it is in? `ip` is canonical.
- * */
+/* Is this very address on the built-in deny list, as metadata services are, not just a block that it is in? `ip` is canonical. */
 bool peer_policy_denies_itself(const struct addr *ip);
 
 void peer_policy_seal(struct peer_policy *policy);

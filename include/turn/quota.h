@@ -1,7 +1,7 @@
 /*
  * quota - how many allocations each user has, and all of them together. A table without a clock, a lock or a socket.
  *
- * Users are 64-bit keyed hashes of their names. Bounded by the total limit.
+ * Users are 64-bit keyed hashes of their names. Bounded by the capacity.
  * Threads: one at a time; the shards share one object behind the hooks of turn.h, which lock.
  */
 #ifndef UTURN_TURN_QUOTA_H
@@ -16,7 +16,7 @@ struct quota;
 struct quota *quota_create(uint32_t capacity);
 void quota_free(struct quota *quota);
 
-/* How many there can be from now on, clipped to what quota_create was given. Before the limits below. */
+/* How many there can be from now on, clipped to what quota_create was given. quota_set_total_max comes after it. */
 void quota_set_capacity(struct quota *quota, uint32_t capacity);
 /* 0: no limit per user. Live allocations are never cut by a lower limit. */
 void quota_set_user_max(struct quota *quota, uint32_t user_max);

@@ -1,5 +1,6 @@
 /*
- * stun_build - writing a STUN message. Lengths and padding are the builder's business; padding is zero (CVE-2020-4067 was not).
+ * stun_build - writing a STUN message. Lengths and padding are the builder's business; padding is zero, so that no
+ * memory leaks out with it (as in CVE-2020-4067).
  *
  * Integrity: stun_build_integrity_begin reserves the attribute, patches the message length as RFC 8489 Section 14.5 asks, and says
  * which bytes to authenticate; the caller (crypto/integrity) fills the MAC in.

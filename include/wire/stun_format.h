@@ -83,7 +83,7 @@ enum stun_attribute_type {
 };
 
 /* RFC 8489 Section 14: types below 0x8000 must be understood. */
-static inline int stun_comprehension_required(unsigned type)
+static inline bool stun_comprehension_required(unsigned type)
 {
 	return type < 0x8000;
 }

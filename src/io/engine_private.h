@@ -60,8 +60,7 @@ struct engine_ops {
 	enum engine_kind kind;
 	void (*close)(struct engine *engine);
 	int (*add)(struct engine *engine, uint32_t socket);
-	/* Receive nothing more from a socket that is SOCKET_CLOSING; pushes it to `closing`, at once or when the receive has ended.
-	 * */
+	/* Receives nothing more from a socket that is SOCKET_CLOSING; pushes it to `closing` once its receive has ended. */
 	void (*stop)(struct engine *engine, uint32_t socket);
 	/* See engine_await_writable. */
 	void (*await_writable)(struct engine *engine, uint32_t socket);
@@ -125,8 +124,7 @@ void socket_queue_drop(struct engine *engine, struct socket_queue *queue, uint32
 
 /* engine_receive.c */
 
-/* A message of `payload_size` bytes lies in `buffer`. Adds it to the batch; false, and the buffer is free again, if it is unusable.
- * */
+/* A message of `payload_size` bytes lies in `buffer`. Adds it to the batch; false if it is unusable: the buffer is free again. */
 bool engine_deliver(struct engine *engine, uint32_t socket, uint16_t buffer, size_t control_size, size_t payload_size, int flags);
 /* A piece of a stream lies in `buffer`; BUFFER_PAYLOAD bytes in front of it are ours. */
 void engine_deliver_stream(struct engine *engine, uint32_t socket, uint16_t buffer, size_t size);

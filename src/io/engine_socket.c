@@ -66,8 +66,7 @@ void engine_release_closing(struct engine *engine)
 	}
 }
 
-/* RFC 8656 Section 14.6 (DONT-FRAGMENT): the DF bit. PROBE sets it and, as OMIT, lets no forged ICMP message shrink the path MTU.
- * */
+/* RFC 8656 Sections 14 and 18.9: the DF bit. PROBE sets it and, as OMIT, lets no forged ICMP message shrink the path MTU. */
 void engine_set_dont_fragment(struct engine_socket *s, bool dont_fragment)
 {
 	int ipv4 = dont_fragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT;

@@ -65,8 +65,7 @@ static int set_options(int fd, enum addr_family family, const struct udp_socket_
 	return 0;
 }
 
-/* While a group grows, packets would queue at members whose flows are another's once it is complete: nothing is let in until then.
- * */
+/* While a group grows, packets would queue at members whose flows are another's once it is complete: nothing is let in before. */
 static bool shut(int fd)
 {
 	struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};

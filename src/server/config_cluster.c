@@ -74,8 +74,7 @@ static bool is_label(const char *label, size_t size)
 	return size >= 1 && size <= 63 && strspn(label, allowed) >= size && label[0] != '-' && label[size - 1] != '-';
 }
 
-/* RFC 1123 Section 2.1, and the underscore that many names have. Where the last label is a number it is an IP address gone wrong.
- * */
+/* RFC 1123 Section 2.1, and the underscore that many names have. A number as the last label: an IP address gone wrong. */
 static bool is_domain(const char *text, size_t size)
 {
 	size_t start = 0;

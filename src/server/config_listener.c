@@ -252,9 +252,8 @@ static void complete_relay(
 	if (given->family != ADDR_NONE && !world->can_bind(world->context, given)) {
 		snprintf(path, sizeof path, "listeners[%u].relay_address", listener->document_index);
 		config_warning(problems, path,
-			"%s is not an address of this machine: allocations will fail; name one that is, and use advertised_address "
-			"for the one "
-			"that clients see",
+			"%s is not an address of this machine: allocations will fail; name one that is, and use "
+			"advertised_address for the one that clients see",
 			addr_format_ip(given, text));
 	}
 	if (advertised->family == ADDR_NONE)

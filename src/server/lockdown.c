@@ -113,8 +113,7 @@ void lockdown_explain(const struct lockdown *lockdown, const struct config_probl
 		if (strstr(problems->list[i].text, strerror(EACCES)) == NULL)
 			continue;
 		log_warn(LOG_CONFIG, "files can be read only in the folders that were named when the process started "
-				     "(admin.lockdown is strict): to use "
-				     "another folder, restart");
+				     "(admin.lockdown is strict): to use another folder, restart");
 		return;
 	}
 }

@@ -7,8 +7,8 @@
 struct matching {
 	const struct config *running;
 	struct config *incoming;
-	struct config_listener
-		*continued[LIMIT_LISTENERS];         /* by place in `running`: the incoming one that goes on with its sockets */
+	/* By place in `running`: the incoming one that goes on with its sockets. */
+	struct config_listener *continued[LIMIT_LISTENERS];
 	bool taken[LIMIT_LISTENERS][RELAY_FAMILIES]; /* likewise: its socket is another one's */
 	bool placed[LIMIT_LISTENERS];                /* by place in `incoming` */
 	uint64_t slots;                              /* in use */
@@ -111,9 +111,8 @@ static bool take_slot(struct matching *m, struct config_listener *listener, stru
 {
 	if (m->slots == UINT64_MAX) {
 		config_error(problems, "listeners",
-			"%d are the most at once, and of those that were removed or replaced too many still have clients: wait "
-			"until "
-			"they are gone (/status has them), or change fewer",
+			"%d are the most at once, and of those that were removed or replaced too many still have clients: "
+			"wait until they are gone (/status has them), or change fewer",
 			LIMIT_LISTENERS);
 		return false;
 	}

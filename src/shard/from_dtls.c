@@ -17,7 +17,7 @@ enum {
 	DTLS_RANDOM = DTLS_MESSAGE + 12 + 2,
 };
 
-/* RFC 7350 Section 2: a record holds one message. */
+/* RFC 7350 Section 3: a record holds one message. */
 static void take_message(struct shard *shard, struct connection *c, struct bytes message, uint8_t tos)
 {
 	c->active_ns = shard->now.mono_ns;
@@ -111,8 +111,7 @@ static void begin(struct shard *shard, const struct flow *flow, struct connectio
 	connection_begin(shard, c, hello);
 }
 
-/* From nobody that we know, or a new start of somebody (RFC 6347 Section 4.2.8: the old one stays until the new one is complete).
- */
+/* From nobody that we know, or a new start of somebody: until that is complete the old one stays (RFC 6347 Section 4.2.8). */
 static __attribute__((cold, noinline)) void take_stranger(
 	struct shard *shard, const struct flow *flow, struct connection *old, struct bytes datagram)
 {

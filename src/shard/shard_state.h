@@ -83,8 +83,8 @@ struct shard {
 
 	/* Birth and end. */
 	pthread_t thread;
-	sem_t opened,
-		released; /* posted by the thread: engine opened (or failed), loop ended; to the thread: run, close the engine */
+	sem_t opened;   /* posted by the thread: the engine is open, or failed; then: the loop has ended */
+	sem_t released; /* posted to the thread: run; then: close the engine */
 	int open_result;
 	char *open_reason; /* the starter's buffer */
 	_Atomic uint64_t heartbeat_ns, orders_taken;

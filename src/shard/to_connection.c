@@ -6,7 +6,7 @@
  */
 #include "shard_state.h"
 
-/* RFC 7350: one message, one record, one datagram. */
+/* RFC 7350 Section 3: one message, one record, one datagram. */
 static void to_association(struct shard *shard, struct connection *c, struct departure *departure)
 {
 	struct record_layer *records = &c->records;

@@ -88,9 +88,9 @@ struct peer_policy {
 	struct prefix_set *prefixes; /* their values: indices of rules */
 	struct rule *rules;
 	size_t rule_count, rule_room;
-	/* The server's own addresses and ports; those on an `any` address, where only the port matters; the machine's addresses.
-	 */
-	struct endpoints own, own_any, own_ips;
+	struct endpoints own;     /* the server's own addresses and ports */
+	struct endpoints own_any; /* likewise on an `any` address: only the port matters */
+	struct endpoints own_ips; /* the machine's addresses */
 };
 
 /* Ports on which the answer is the same. */
@@ -275,8 +275,7 @@ static bool narrow(struct port_range *range, uint16_t port, uint16_t own_port)
 	return true;
 }
 
-/* Takes the server's own ports on this address out of the range around `port`. False when `port` is one of them. `ip` has port 0.
- */
+/* Takes the server's own ports on this address (`ip` has port 0) out of the range around `port`. False: `port` is one of them. */
 static bool exclude_own(const struct peer_policy *policy, const struct addr *ip, uint16_t port, struct port_range *range)
 {
 	for (size_t i = lower_bound(&policy->own, ip); i < policy->own.count && addr_ip_equal(&policy->own.items[i], ip); i++) {
@@ -342,8 +341,7 @@ static uint16_t any_allowed_port(const struct peer_policy *policy, const struct 
 	return 0;
 }
 
-/* Does a cluster admit this port? *range, where the own ports are out already, shrinks to the ports that the same rule decides.
- */
+/* Does a cluster admit this port? *range, without the own ports already, shrinks to the ports that the same rule decides. */
 static bool allowed(
 	const struct peer_policy *policy, const struct addr *ip, uint16_t port, struct port_range *range, uint16_t *ret_cluster)
 {

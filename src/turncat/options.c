@@ -62,9 +62,8 @@ static const struct argp_option argp_options[] = {
 static const char documentation[] =
 	"turncat - a tunnel through a TURN server\n"
 	"\n"
-	"What arrives at CLIENT leaves from an allocation on SERVER to PEER, and what the peer answers goes back. Each local "
-	"client "
-	"(UDP address, TCP or UNIX connection) has an allocation of its own.\n"
+	"What arrives at CLIENT leaves from an allocation on SERVER to PEER, and what the peer answers goes back. "
+	"Each local client (UDP address, TCP or UNIX connection) has an allocation of its own.\n"
 	"\n"
 	"CLIENT: udp://ADDRESS:PORT, tcp://ADDRESS:PORT, unix://PATH, or - (also file://stdin) for standard input, whose lines are "
 	"sent as packets, with the answers on standard output\n"
