@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/percent.h"
 #include "server/config_check.h"
 #include "server/config_cluster.h"
 #include "server/config_listener.h"
@@ -53,34 +54,6 @@ bool config_address_parse(const char *text, uint16_t default_port, struct addr *
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	const char *digits = "0123456789abcdef0123456789ABCDEF";
-	const char *found = c ? strchr(digits, c) : NULL;
-	return found ? (int)((found - digits) % 16) : -1;
-}
-
-/* RFC 3986 Section 2.1. False: a '%' without two digits, a NUL, or no room. */
-static bool percent_decode(const char *text, char *ret_text, size_t size)
-{
-	size_t used = 0;
-	for (; *text; text++) {
-		char c = *text;
-		if (c == '%') {
-			int high = hex_digit(text[1]), low = high < 0 ? -1 : hex_digit(text[2]);
-			if (low < 0 || (high == 0 && low == 0))
-				return false;
-			c = (char)(high * 16 + low);
-			text += 2;
-		}
-		if (used + 1 >= size)
-			return false;
-		ret_text[used++] = c;
-	}
-	memset(ret_text + used, 0, size - used);
-	return true;
-}
-
 static const char *parse_transport(const char *transport, bool secure, enum config_protocol *protocol)
 {
 	static const struct {
@@ -126,15 +99,21 @@ static const char *parse_host(char *host, uint16_t default_port, struct addr *re
 	return NULL;
 }
 
+/* False when there is nothing, too. */
+static bool decode(const char *text, char *ret_text, size_t room)
+{
+	return percent_decode(text, strlen(text), PERCENT_URI, ret_text, room) && ret_text[0] != '\0';
+}
+
 static const char *parse_user_info(char *user_info, struct config_auth *auth)
 {
 	char *colon = strchr(user_info, ':');
 	if (colon == NULL)
 		return "has no password: use turn://user:password@address:port?transport=udp";
 	*colon = '\0';
-	if (!percent_decode(user_info, auth->username, sizeof auth->username) || auth->username[0] == '\0')
+	if (!decode(user_info, auth->username, sizeof auth->username))
 		return "has no usable user name: use 1 to 508 bytes, with special characters written as %XX";
-	if (!percent_decode(colon + 1, auth->password, sizeof auth->password) || auth->password[0] == '\0')
+	if (!decode(colon + 1, auth->password, sizeof auth->password))
 		return "has no usable password: use 1 to 763 bytes, with special characters written as %XX";
 	return NULL;
 }

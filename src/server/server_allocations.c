@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/percent.h"
 #include "ops/json_writer.h"
 
 struct filter {
@@ -10,36 +11,6 @@ struct filter {
 	char user[STUN_USERNAME_SIZE_MAX + 1];
 	struct addr client; /* ADDR_NONE: any */
 };
-
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/*
- * Undoes percent-encoding (RFC 3986 Section 2.1) and, as forms write it, '+' for a space. False when it is malformed, holds a NUL,
- * or does not fit.
- */
-static bool decode(const char *text, size_t size, char *ret_decoded, size_t room)
-{
-	size_t used = 0;
-	for (size_t i = 0; i < size; i++) {
-		int c = text[i] == '+' ? ' ' : text[i];
-		if (c == '%') {
-			int high = i + 1 < size ? hex_digit(text[i + 1]) : -1;
-			int low = i + 2 < size ? hex_digit(text[i + 2]) : -1;
-			if (high < 0 || low < 0)
-				return false;
-			c = high * 16 + low;
-			i += 2;
-		}
-		if (c == '\0' || used + 1 >= room)
-			return false;
-		ret_decoded[used++] = (char)c;
-	}
-	ret_decoded[used] = '\0';
-	return true;
-}
 
 /* An IP address, with or without a port; IPv6 in brackets if there is one. */
 static bool parse_client(char *text, struct addr *ret_client)
@@ -73,7 +44,7 @@ static const char *parse_term(const char *term, size_t size, struct filter *filt
 	if (size > 5 && memcmp(term, "user=", 5) == 0) {
 		if (filter->by_user)
 			return "user is named twice";
-		if (!decode(term + 5, size - 5, filter->user, sizeof filter->user))
+		if (!percent_decode(term + 5, size - 5, PERCENT_QUERY, filter->user, sizeof filter->user))
 			return "user is not percent-encoded text of at most 508 bytes";
 		filter->by_user = true;
 		return NULL;
@@ -82,7 +53,7 @@ static const char *parse_term(const char *term, size_t size, struct filter *filt
 		char text[ADDR_TEXT_SIZE];
 		if (filter->client.family != ADDR_NONE)
 			return "client is named twice";
-		if (!decode(term + 7, size - 7, text, sizeof text) || !parse_client(text, &filter->client))
+		if (!percent_decode(term + 7, size - 7, PERCENT_QUERY, text, sizeof text) || !parse_client(text, &filter->client))
 			return "client is not an IP address or IP:port ([IPv6]:port)";
 		return NULL;
 	}

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/bytes.h"
+#include "base/percent.h"
 
 enum { TEXT_MAX = 2048, DURATION_MAX_S = 315360000 };
 
@@ -116,43 +117,15 @@ bool spec_parse_peer(const char *text, struct spec_host *ret_peer, struct failur
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* False: it does not fit, or a % is followed by no number, or by that of NUL. */
-static bool percent_decode(const char *text, size_t size, char *ret_text, size_t capacity)
-{
-	size_t used = 0;
-	for (size_t i = 0; i < size; i++) {
-		char c = text[i];
-		if (c == '%') {
-			int high = i + 2 < size ? hex_digit(text[i + 1]) : -1, low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-			if (low < 0 || high + low == 0)
-				return false;
-			c = (char)(high << 4 | low);
-			i += 2;
-		}
-		if (used + 1 >= capacity)
-			return false;
-		ret_text[used++] = c;
-	}
-	ret_text[used] = '\0';
-	return true;
-}
-
 static bool parse_credentials(const char *text, size_t size, struct spec_server *server, struct failure *failure)
 {
 	const char *colon = memchr(text, ':', size);
 	size_t name_size = colon != NULL ? (size_t)(colon - text) : size;
-	if (!percent_decode(text, name_size, server->username, sizeof server->username))
+	if (!percent_decode(text, name_size, PERCENT_URI, server->username, sizeof server->username))
 		return fail(failure, "the server's user name is not usable: use 1 to %d bytes, special characters as %%XX",
 			SPEC_USERNAME_SIZE - 1);
-	if (colon != NULL && !percent_decode(colon + 1, size - name_size - 1, server->password, sizeof server->password))
+	if (colon != NULL &&
+		!percent_decode(colon + 1, size - name_size - 1, PERCENT_URI, server->password, sizeof server->password))
 		return fail(failure, "the server's password is not usable: use 1 to %d bytes, special characters as %%XX",
 			SPEC_PASSWORD_SIZE - 1);
 	return true;
