@@ -54,9 +54,8 @@ struct tls_context *tls_context_create(
 struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context *context); /* NULL is fine */
 
-/* When the first of its certificates (chain included) expires: seconds since 1970. */
-uint64_t tls_context_expiry_s(const struct tls_context *context);
-/* Of identity N: the same, and its leaf's first name ("turn.example.com"), for logs and metrics. */
+/* Of identity N: when the first certificate of its chain expires, in seconds since 1970; its leaf's first name
+ * ("turn.example.com"), for logs and metrics. */
 uint64_t tls_context_identity_expiry_s(const struct tls_context *context, size_t identity);
 const char *tls_context_identity_name(const struct tls_context *context, size_t identity);
 size_t tls_context_identity_count(const struct tls_context *context);

@@ -70,8 +70,7 @@ void tls_session_resend(struct tls_session *session, struct bytes datagram, cons
 /* After TLS_SESSION_DONE. False: no memory. The caller wipes *ret_keys. */
 bool tls_session_keys(struct tls_session *session, struct tls_keys *ret_keys) __attribute__((warn_unused_result));
 
-/* After TLS_SESSION_DONE, for counters: "TLSv1.3", "DTLSv1.2"; whether it was resumed from a ticket. */
-const char *tls_session_version_name(const struct tls_session *session);
+/* After TLS_SESSION_DONE, for a counter: was it resumed from a ticket? */
 bool tls_session_resumed(const struct tls_session *session);
 
 #endif

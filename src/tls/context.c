@@ -116,15 +116,6 @@ void tls_context_unref(struct tls_context *context)
 		context_free(context);
 }
 
-uint64_t tls_context_expiry_s(const struct tls_context *context)
-{
-	uint64_t first_s = UINT64_MAX;
-	for (size_t i = 0; i < context->identity_count; i++)
-		if (context->identities[i].expiry_s < first_s)
-			first_s = context->identities[i].expiry_s;
-	return first_s;
-}
-
 uint64_t tls_context_identity_expiry_s(const struct tls_context *context, size_t identity)
 {
 	return context->identities[identity].expiry_s;

@@ -195,11 +195,6 @@ void tls_session_resend(struct tls_session *session, struct bytes datagram, cons
 
 /* ----------------------------------------------------------------------------------------------------------------------------- */
 
-const char *tls_session_version_name(const struct tls_session *session)
-{
-	return SSL_get_version(session->ssl);
-}
-
 bool tls_session_resumed(const struct tls_session *session)
 {
 	return SSL_session_reused(session->ssl) == 1;

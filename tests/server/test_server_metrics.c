@@ -251,7 +251,7 @@ Test(server_metrics, tell_when_certificates_expire)
 	char line[128];
 	fake_add_listeners();
 	snprintf(line, sizeof line, "uturn_certificate_expiry_timestamp_seconds{listener=\"dtls\",name=\"turn.example.com\"} %llu",
-		(unsigned long long)tls_context_expiry_s(fake_streams.listeners[3].tls));
+		(unsigned long long)tls_context_identity_expiry_s(fake_streams.listeners[3].tls, 0));
 	expect_line(line);
 	const char *days = strstr(written(), "uturn_certificate_days_to_expiry{listener=\"tls\",name=\"turn.example.com\"} 36");
 	cr_expect(days != NULL, "%s", written());

@@ -38,7 +38,6 @@ static void expect_done(const struct rig_client_params *params, enum aead_kind a
 	cr_assert(tls_session_keys(rig->server, &keys));
 	cr_expect_eq(keys.version, TLS_VERSION_DTLS_1_2);
 	cr_expect_eq(keys.aead, aead);
-	cr_expect_str_eq(tls_session_version_name(rig->server), "DTLSv1.2");
 	rig_open_records(rig);
 	cr_expect(rig_talks(rig), "aead %d", aead);
 	rig_free(rig);
