@@ -227,7 +227,10 @@ static void add_headers(const struct kube_api *api, struct evhttp_request *reque
 	evhttp_add_header(headers, "Host", host);
 	evhttp_add_header(headers, "Authorization", token);
 	evhttp_add_header(headers, "Accept", "application/json");
-	evhttp_add_header(headers, "Connection", "close");
+	/*
+	 * No "Connection: close", though there is one request a connection: libevent tells of a TLS connection's end before it
+	 * hands over what came right before it, and an answer whose end arrives with it would be lost.
+	 */
 	if (body == NULL)
 		return;
 	/* evhttp knows this of POST and PUT only. */
