@@ -163,6 +163,55 @@ STUNNER_PUBLIC_PORT: {{ . | quote }}
 {{- printf "%s%s%s" (include "uturn.environment" .) (toJson (omit $config "clusters")) (toJson $auth) | sha256sum -}}
 {{- end -}}
 
+{{/*
+Helm 3 merges the ports of a Service by their numbers. Where UDP and TCP share one, a change of either ends with a port lost, or gets the other's fields, without
+a word: such an upgrade is refused, with what helps. (list . name listeners)
+*/}}
+{{- define "uturn.mergeable" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
+{{- $namespace := $root.Release.Namespace -}}
+{{- $live := lookup "v1" "Service" $namespace $name -}}
+{{- if and $root.Release.IsUpgrade $live -}}
+{{- $have := dict -}}
+{{- range $live.spec.ports -}}
+{{- $_ := set $have (printf "%d/%s" (int .port) .protocol) . -}}
+{{- end -}}
+{{- $want := dict -}}
+{{- $ports := list -}}
+{{- range index . 2 -}}
+{{- $port := dict "name" (printf "stunner-%s" .name) "protocol" .transport "port" (int .servicePort) "targetPort" (int .port) -}}
+{{- if .nodePort -}}
+{{- $_ := set $port "nodePort" (int .nodePort) -}}
+{{- end -}}
+{{- $ports = append $ports $port -}}
+{{- $_ := set $want (printf "%d/%s" (int .servicePort) .transport) $port -}}
+{{- end -}}
+{{- $all := concat (keys $have) (keys $want) | uniq -}}
+{{- $added := false -}}
+{{- $changed := false -}}
+{{- range $all -}}
+{{- $number := splitList "/" . | first -}}
+{{- if and (has (printf "%s/UDP" $number) $all) (has (printf "%s/TCP" $number) $all) -}}
+{{- $old := index $have . | default dict -}}
+{{- $new := index $want . | default dict -}}
+{{- $same := and (eq (toString $old.targetPort) (toString $new.targetPort)) (or (not $new.nodePort) (eq (int $old.nodePort) (int $new.nodePort))) -}}
+{{- if and (not $same) (hasKey $have (printf "%s/UDP" $number)) (hasKey $have (printf "%s/TCP" $number)) -}}
+{{- $changed = true -}}
+{{- else if not $same -}}
+{{- $added = true -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $why := printf "Service %s/%s: UDP and TCP share a port number, before or after, and Helm's merge would lose one of them." $namespace $name -}}
+{{- if $changed -}}
+{{- fail (printf "%s Delete the Service (its address may change), then repeat this: kubectl delete service %s -n %s" $why $name $namespace) -}}
+{{- else if $added -}}
+{{- fail (printf "%s Give it its ports, then repeat this: kubectl patch service %s -n %s --type json -p '[{\"op\":\"replace\",\"path\":\"/spec/ports\",\"value\":%s}]'" $why $name $namespace (toJson $ports)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Mistakes that the schema cannot see. */}}
 {{- define "uturn.validate" -}}
 {{- if and .Values.metrics.podMonitor.enabled .Values.metrics.serviceMonitor.enabled -}}

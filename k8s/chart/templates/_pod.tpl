@@ -101,11 +101,17 @@ spec:
         {{- with .Values.extraEnv }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
+      # Each number once, though most are listened on over UDP and TCP: an upgrade merges ports by their numbers, and would lose both of two
+      # when one changes. Services name numbers, which need not stand here.
       ports:
+        {{- $numbers := list }}
         {{- range $listeners }}
+        {{- if not (has (int .port) $numbers) }}
+        {{- $numbers = append $numbers (int .port) }}
         - name: turn-{{ .name }}
           containerPort: {{ .port }}
           protocol: {{ .transport }}
+        {{- end }}
         {{- end }}
         {{- if .Values.metrics.enabled }}
         - name: metrics-port

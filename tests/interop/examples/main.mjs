@@ -54,7 +54,7 @@ const cases = {
   async 'magic-mirror over TCP'() {
     return mirror(await start('magic-mirror', ({ find }) => {
       Object.assign(find('ConfigMap', 'stunner-config').data, { STUNNER_TRANSPORT_UDP_ENABLE: '', STUNNER_TRANSPORT_TCP_ENABLE: '1' });
-      find('Service', 'stunner').spec.ports.push({ name: 'stunner-tcp', protocol: 'TCP', port: 3478, targetPort: 'turn-tcp' });
+      find('Service', 'stunner').spec.ports.push({ name: 'stunner-tcp', protocol: 'TCP', port: 3478, targetPort: 3478 });
     }), 'tcp');
   },
 

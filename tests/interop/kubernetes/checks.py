@@ -3,7 +3,10 @@
 import json
 import re
 
-from objects import container_ports, containers, labels_of, of_kind, pods, references, relay_config, relay_pods, selectors, selects, title
+from objects import (
+    container_ports, containers, labels_of, listening, of_kind, open_ports, pods, references, relay_config, relay_pods, selectors, selects, target_number,
+    title,
+)  # fmt: skip
 from pod_security import pod_security
 
 PART_OF = "app.kubernetes.io/part-of"
@@ -83,12 +86,13 @@ def relays(objects):
 
 
 def listener_ports(name, config, spec):
-    exposed = {(port["protocol"], port["containerPort"]) for port in container_ports(spec).values()}
-    for listener in config.get("listeners", []):
-        port = 3478 if listener["port"] == "$STUNNER_PORT" else listener["port"]
-        transport = "UDP" if listener["protocol"] in ("udp", "dtls") else "TCP"
-        if (transport, port) not in exposed:
-            yield f"{name}: no container port for the listener {listener['name']}"
+    """kubectl's and Helm's merges go by the number alone: of two ports with one number both are lost when one changes."""
+    numbers = [port["containerPort"] for port in container_ports(spec).values()]
+    for protocol, number in listening(config):
+        if number not in numbers:
+            yield f"{name}: no container port for the listener of {protocol} {number}"
+    if len(numbers) != len(set(numbers)):
+        yield f"{name}: a number stands twice among its container ports"
 
 
 def resources(objects):
@@ -124,8 +128,7 @@ def services(objects):
             yield f"{title(one)} selects no pod"
         for port in spec["ports"]:
             for pod in behind:
-                target = container_ports(pod).get(port["targetPort"])
-                if target is None or target["protocol"] != port["protocol"]:
+                if (port["protocol"], target_number(pod, port)) not in open_ports(objects, pod):
                     yield f"{title(one)}: no {port['protocol']} port {port['targetPort']} in its pods"
             if "nodePort" in port and not 30000 <= port["nodePort"] <= 32767:
                 yield f"{title(one)}: nodePort {port['nodePort']} is out of the usual range"
@@ -173,8 +176,7 @@ def admitted(objects, policies, relays_here):
             if service["spec"].get("type") not in ("LoadBalancer", "NodePort") or not selects(service["spec"]["selector"], labels):
                 continue
             for port in service["spec"]["ports"]:
-                target = container_ports(spec).get(port["targetPort"], {})
-                if (port["protocol"], target.get("containerPort")) not in let_in:
+                if (port["protocol"], target_number(spec, port)) not in let_in:
                     yield f"{title(service)}: no NetworkPolicy lets clients in at {port['targetPort']}"
 
 

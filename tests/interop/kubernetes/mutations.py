@@ -51,12 +51,14 @@ BROKEN = [
     ("an update that leaves a gap", "relays", lambda o: deployment(o)["spec"]["strategy"]["rollingUpdate"].update(maxUnavailable=1)),
     ("a drain that the kubelet ends", "relays", lambda o: change_config(o, lambda c: c["admin"].update(drain_timeout=7200))),
     ("a listener without a container port", "relays", lambda o: change_config(o, lambda c: c["listeners"][0].update(port=3479))),
+    ("a number twice among container ports", "relays", lambda o: container(o)["ports"].append(
+        {"name": "turn-tcp", "containerPort": 3478, "protocol": "TCP"})),
     ("no limit of memory", "resources", lambda o: container(o)["resources"]["limits"].pop("memory")),
     ("an image without a version", "resources", lambda o: container(o).update(image="uturn")),
     ("a ConfigMap that is not there", "resolved", lambda o: container(o)["envFrom"][0]["configMapRef"].update(name="stunner-confg")),
     ("a volume that is not there", "resolved", lambda o: container(o)["volumeMounts"][0].update(name="config")),
     ("a Service to a port that is not there", "services", lambda o: first(o, "Service")["spec"]["ports"][0].update(targetPort="turn")),
-    ("a Service of the other protocol", "services", lambda o: first(o, "Service")["spec"]["ports"][0].update(protocol="TCP")),
+    ("a Service of the other protocol", "services", lambda o: first(o, "Service")["spec"]["ports"][0].update(protocol="SCTP")),
     ("a Service that selects nothing", "services", lambda o: first(o, "Service")["spec"]["selector"].update(
         {"app.kubernetes.io/instance": "other"})),
     ("metrics on the load balancer", "services", lambda o: first(o, "Service")["spec"]["ports"].append(

@@ -63,6 +63,26 @@ def container_ports(spec):
     return {port["name"]: port for one in containers(spec) for port in one.get("ports", [])}
 
 
+def target_number(spec, port):
+    """Where a port of a Service leads to in a pod; None: it names one that is not there."""
+    target = port["targetPort"]
+    return target if isinstance(target, int) else container_ports(spec).get(target, {}).get("containerPort")
+
+
+def listening(config):
+    """(protocol, number) of each of a relay's listeners."""
+    for listener in config.get("listeners", []):
+        port = 3478 if listener["port"] == "$STUNNER_PORT" else listener["port"]
+        yield "UDP" if listener["protocol"] in ("udp", "dtls") else "TCP", port
+
+
+def open_ports(objects, spec):
+    """{(protocol, number)}: what a pod declares, and what a relay listens on."""
+    ours = any(spec is one for _, _, one in relay_pods(objects))
+    declared = {(port["protocol"], port["containerPort"]) for port in container_ports(spec).values()}
+    return declared | (set(listening(json.loads(relay_config(objects) or "{}"))) if ours else set())
+
+
 def references(spec):
     """(kind, name) of each ConfigMap and Secret that a pod cannot start without."""
     for one in containers(spec):
