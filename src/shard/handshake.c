@@ -54,7 +54,13 @@ static void set_under_way(struct shard *shard, struct connection *c, bool under_
 	c->counts_as_handshake = under_way;
 	streams->handshaking += under_way ? 1 : UINT32_MAX;
 	counter_set(&shard->counters->streams.handshaking, streams->handshaking);
-	if (under_way || streams->waiting.first == CONNECTION_NONE)
+}
+
+/* Whoever has left a place, or was called to one and never took it, calls the next. */
+static void call_next(struct shard *shard)
+{
+	struct streams *streams = &shard->streams;
+	if (streams->waiting.first == CONNECTION_NONE || streams->handshaking >= streams->config->limits.handshakes)
 		return;
 	struct connection *next = connection_at(shard, streams->waiting.first);
 	dequeue(shard, next);
@@ -65,6 +71,7 @@ void handshake_release(struct shard *shard, struct connection *c)
 {
 	dequeue(shard, c);
 	set_under_way(shard, c, false);
+	call_next(shard);
 	tls_session_free(c->session);
 	c->session = NULL;
 }
@@ -202,6 +209,7 @@ static bool open_connection(struct shard *shard, struct connection *c)
 	counter_add(&counters->resumed, tls_session_resumed(c->session));
 	dequeue(shard, c);
 	set_under_way(shard, c, false);
+	call_next(shard);
 	c->state = CONNECTION_OPEN;
 	c->active_ns = shard->now.mono_ns;
 	c->resend_ns = WHEEL_NEVER;

@@ -3,6 +3,7 @@
 import os
 import socket
 import ssl
+import struct
 import threading
 import time
 
@@ -211,6 +212,27 @@ def half_open_handshakes_are_bounded(t):
     talks(*streams.call("tls")[:2])
     assert time.monotonic() - began < 2, "the one behind them waited too long"
     equal(streams.sum("handshakes_failed_total", reason="timeout"), 0, "handshakes that took too long")
+
+
+@case(shards=(1,), spread=True)
+def who_waits_is_served_when_all_in_front_leave_at_once(t):
+    streams = Streams(t, admin={"limits": {"streams": {"handshakes": 2}}})
+    hello = client_hello()
+    strangers = open_many(t, streams.secure, 8, "127.0.0.9")
+    for stranger in strangers:
+        stranger.sendall(hello)
+    streams.wait_for("handshakes_active", 2)
+    (waits,) = open_many(t, streams.secure, 1, "127.0.0.1")
+    waits.sendall(hello)
+    time.sleep(0.1)
+    # Places that become free are first given to some who are about to be found gone.
+    streams.relay.hold()
+    for stranger in strangers:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stranger.close()
+    streams.relay.go_on()
+    waits.settimeout(2)
+    assert waits.recv(100), "no ServerHello"
 
 
 @case(timeout=30, alone=True, spread=True)
