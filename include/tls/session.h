@@ -48,9 +48,9 @@ struct tls_session *tls_session_create(struct tls_context *context, unsigned mtu
 void tls_session_free(struct tls_session *session); /* NULL is fine */
 
 /*
- * Goes on with what the client sent. TLS: *input is a piece of the stream; what was read is cut off its front, and bytes behind the
- * handshake's last record stay in it (they are application data for the record layer). DTLS: *input is one datagram, always used
- * up; the first one is the ClientHello (or its first fragment) whose cookie dtls_cookie_check found valid. On TLS_SESSION_FAILED an
+ * Goes on with what the client sent: *input is a piece of the stream (TLS) or one datagram (DTLS); what was read is cut off its
+ * front, and bytes behind the handshake's last record stay in it (they are application data for the record layer). DTLS: the first
+ * datagram is the ClientHello (or its first fragment) whose cookie dtls_cookie_check found valid. On TLS_SESSION_FAILED an
  * alert may have gone to the sink, and *ret_failure says why; the session is good for nothing but freeing. Costs up to a
  * key agreement and a signature (0.3 ms with ECDSA P-256, 0.7 ms with RSA 2048): bound how many are done in a turn.
  */

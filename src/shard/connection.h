@@ -168,8 +168,8 @@ void handshake_end(struct shard *shard, struct connection *c, enum stream_end en
 void handshakes_run(struct shard *shard);
 /* DTLS: a flight was lost, it seems. */
 void handshake_resend(struct shard *shard, struct connection *c);
-/* DTLS, open: the client repeats its last flight, so it lacks ours; that is answered while the session lives. */
-void handshake_repeated(struct shard *shard, struct connection *c, struct bytes datagram);
+/* DTLS, open: the client repeats a record of its last flight, so it lacks ours; that is answered while the session lives. */
+void handshake_repeated(struct shard *shard, struct connection *c, struct bytes record);
 void handshake_release(struct shard *shard, struct connection *c); /* the session, whatever state it is in */
 
 /* from_stream.c. HOT */

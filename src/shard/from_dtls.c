@@ -28,11 +28,11 @@ static void take_message(struct shard *shard, struct connection *c, struct bytes
 }
 
 static __attribute__((cold, noinline)) void take_other(
-	struct shard *shard, struct connection *c, enum record_verdict verdict, enum record_reason reason, struct bytes datagram)
+	struct shard *shard, struct connection *c, enum record_verdict verdict, enum record_reason reason, struct bytes record)
 {
 	switch (verdict) {
 	case RECORD_HANDSHAKE:
-		handshake_repeated(shard, c, datagram);
+		handshake_repeated(shard, c, record);
 		break;
 	case RECORD_CLOSED:
 		connection_end(shard, c, END_BY_CLIENT);
@@ -66,10 +66,7 @@ void connection_datagram(struct shard *shard, struct connection *c, struct bytes
 			take_message(shard, c, plain, tos);
 			continue;
 		}
-		take_other(shard, c, verdict, reason, rest);
-		/* The session takes the rest of the flight with its first record. */
-		if (verdict == RECORD_HANDSHAKE)
-			return;
+		take_other(shard, c, verdict, reason, bytes_of(rest.data, size));
 	}
 }
 

@@ -273,16 +273,16 @@ static size_t find_handshake(struct bytes begun)
 	return at;
 }
 
-/* A client that resumes sends data right behind its last flight. */
-static void open_association(struct shard *shard, struct connection *c)
+/* A client that resumes sends data right behind its last flight: in datagrams that wait, and as the rest of the one at `at`. */
+static void open_association(struct shard *shard, struct connection *c, size_t at, struct bytes rest)
 {
 	struct piece piece = c->record;
 	struct bytes begun = piece_bytes(shard, &piece);
 	c->record = (struct piece){.buffer = STREAM_BUFFER_NONE};
 	if (open_connection(shard, c)) {
 		connection_succeed(shard, c);
-		for (size_t at = 0; at < begun.size; at += LENGTH_SIZE + waiting_datagram(begun, at).size)
-			connection_datagram(shard, c, waiting_datagram(begun, at), 0);
+		for (size_t next = 0; next < begun.size; next += LENGTH_SIZE + waiting_datagram(begun, next).size)
+			connection_datagram(shard, c, next == at ? rest : waiting_datagram(begun, next), 0);
 	}
 	piece_finish(shard, &piece);
 }
@@ -295,19 +295,18 @@ static void step_datagram(struct shard *shard, struct connection *c, const struc
 	size_t at = find_handshake(begun);
 	if (at == begun.size)
 		return;
-	struct bytes datagram = waiting_datagram(begun, at);
-	size_t used = LENGTH_SIZE + datagram.size;
-	enum tls_progress progress = tls_session_step(c->session, &datagram, sink, &failure);
-	drop_part(shard, &c->record, at, used);
-	switch (progress) {
+	struct bytes rest = waiting_datagram(begun, at);
+	size_t used = LENGTH_SIZE + rest.size;
+	switch (tls_session_step(c->session, &rest, sink, &failure)) {
 	case TLS_SESSION_CONTINUES:
+		drop_part(shard, &c->record, at, used);
 		watch_flight(shard, c);
 		begun = piece_bytes(shard, &c->record);
 		if (find_handshake(begun) < begun.size)
 			enqueue(shard, &shard->streams.handshakes, c);
 		break;
 	case TLS_SESSION_DONE:
-		open_association(shard, c);
+		open_association(shard, c, at, rest);
 		break;
 	case TLS_SESSION_FAILED:
 		fail(shard, c, failure);
@@ -365,10 +364,10 @@ void handshake_resend(struct shard *shard, struct connection *c)
 		watch_flight(shard, c);
 }
 
-void handshake_repeated(struct shard *shard, struct connection *c, struct bytes datagram)
+void handshake_repeated(struct shard *shard, struct connection *c, struct bytes record)
 {
 	struct destination to = {shard, c};
 	struct tls_sink sink = sink_of(&to);
 	if (c->session != NULL)
-		tls_session_resend(c->session, datagram, &sink);
+		tls_session_resend(c->session, record, &sink);
 }

@@ -86,9 +86,7 @@ static int listen_to(struct tls_session *session)
 	BIO_ADDR *unused = BIO_ADDR_new();
 	if (unused == NULL)
 		return -1;
-	session->listening = true;
 	int result = DTLSv1_listen(session->ssl, unused);
-	session->listening = false;
 	BIO_ADDR_free(unused);
 	return result;
 }
@@ -154,8 +152,7 @@ enum tls_progress tls_session_step(
 	}
 	enter(session, *input, sink);
 	enum tls_progress progress = advance(session, ret_failure);
-	struct bytes rest = leave(session);
-	*input = datagrams ? bytes_of(rest.data, 0) : rest;
+	*input = leave(session);
 	return progress;
 }
 
@@ -187,7 +184,7 @@ void tls_session_resend(struct tls_session *session, struct bytes datagram, cons
 {
 	uint8_t unused[64];
 	enter(session, datagram, sink);
-	/* libssl answers a Finished that comes again by itself; application data behind it is lost, as any datagram may be. */
+	/* libssl answers a Finished that comes again by itself. */
 	while (session->input.size > 0 && SSL_read(session->ssl, unused, sizeof unused) > 0)
 		bytes_wipe(unused, sizeof unused);
 	leave(session);

@@ -1,5 +1,5 @@
 /*
- * libssl reads exactly what it wants, and so nothing beyond the handshake's last record is taken from the input of TLS. What it
+ * libssl reads exactly what it wants, and so nothing beyond the handshake's last record is taken from the input. What it
  * writes has gone through a buffer of its own, which makes datagrams of a flight's records within the MTU that it was told.
  */
 #include <assert.h>
@@ -15,7 +15,8 @@ static bool is_datagram(const struct tls_session *session)
 	return SSL_is_dtls(session->ssl) == 1;
 }
 
-/* DTLSv1_listen forgets what follows the first record that it reads. */
+/* One record at a time, as if each had come alone: DTLSv1_listen forgets what follows the first record that it reads, and what
+ * follows the handshake's last record belongs to the record layer. */
 static size_t first_record_size(struct bytes datagram)
 {
 	struct reader r = reader_of(datagram);
@@ -28,7 +29,7 @@ static int read_input(BIO *bio, char *out, int room)
 {
 	struct tls_session *session = BIO_get_data(bio);
 	struct bytes *input = &session->input;
-	size_t size = session->listening ? first_record_size(*input) : input->size, copied = size;
+	size_t size = is_datagram(session) ? first_record_size(*input) : input->size, copied = size;
 	BIO_clear_retry_flags(bio);
 	if (size == 0 || room <= 0) {
 		BIO_set_retry_read(bio);

@@ -12,8 +12,7 @@
 struct tls_session {
 	struct tls_context *context;
 	SSL *ssl;
-	bool begun; /* the first bytes have been looked at */
-	bool listening;
+	bool begun;        /* the first bytes have been looked at */
 	bool at_end;       /* TLS 1.3: the client's Finished was good: what is written now is under the application's key */
 	unsigned timeouts; /* flights of this side that were sent again because of the time */
 

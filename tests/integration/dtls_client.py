@@ -36,8 +36,8 @@ def dtls_context(ca=None, ciphers=None):
 class DtlsClient(client.Client):
     """With `handshake=False` the socket is there, and nothing was sent yet."""
 
-    def __init__(self, server, context=None, handshake=True, mtu=MTU, server_name="turn.example.com", **options):
-        self.context, self.mtu, self.server_name = context or dtls_context(), mtu, server_name
+    def __init__(self, server, context=None, handshake=True, mtu=MTU, server_name="turn.example.com", session=None, **options):
+        self.context, self.mtu, self.server_name, self.session = context or dtls_context(), mtu, server_name, session
         self.handshake_at_once = handshake
         super().__init__(server, **options)
 
@@ -54,6 +54,8 @@ class DtlsClient(client.Client):
         self.tls.set_ciphertext_mtu(self.mtu)
         if self.server_name is not None:
             self.tls.set_tlsext_host_name(self.server_name.encode())
+        if self.session is not None:
+            self.tls.set_session(self.session)
         self.tls.set_connect_state()
         self.go_on(timeout)
 

@@ -309,3 +309,27 @@ def a_client_that_starts_again_need_not_wait_for_its_first_start(t):
     client.allocate()
     client.permit(PEER)
     talks(client, talking)
+
+
+@case(shards=(1,), spread=True)
+def data_may_share_a_datagram_with_the_last_flight(t):
+    """Which is the client's where it resumes."""
+    streams = Streams(t)
+    first = streams.client("dtls")
+    proxy = LossyProxy(t, streams.secure)
+    take, held = proxy._take, []
+
+    def join(direction, raw, send):
+        if direction == UP and raw[0] == CHANGE_CIPHER_SPEC:
+            held.append(raw)
+        elif direction == UP and held and raw[0] == DATA:
+            proxy.inject(held.pop() + raw)
+        else:
+            take(direction, raw, send)
+
+    proxy._take = join
+    client = streams.client("dtls", server=proxy.address, context=first.context, session=first.tls.get_session())
+    eventually(lambda: held, "the client's last flight is held back")
+    client.transmit(stun.encode(stun.BINDING, stun.REQUEST, []))
+    assert client.take(0.7) is not None, "no answer"
+    equal(streams.sum("handshakes_resumed_total"), 1, "resumed")

@@ -65,6 +65,32 @@ Test(resumption, works_with_a_ticket_of_another_context)
 	}
 }
 
+Test(resumption, leaves_data_that_shares_a_datagram_with_the_last_flight)
+{
+	struct tls_context *context = context_for(DTLS1_2_VERSION, tickets);
+	bool resumed;
+	SSL_SESSION *ticket = meet(context, DTLS1_2_VERSION, NULL, &resumed);
+	struct rig *rig = rig_new(context, &(struct rig_client_params){.datagrams = true, .session = ticket});
+	while (!SSL_is_init_finished(rig->client)) {
+		rig_server(rig);
+		rig_client(rig);
+	}
+	size_t flight_size = rig->up.sizes[0];
+	cr_assert_eq(rig->up.count, 1);
+	cr_assert_eq(SSL_write(rig->client, "early", 5), 5);
+	memcpy(rig->up.pieces[0] + flight_size, rig->up.pieces[1], rig->up.sizes[1]);
+	size_t left = rig_deliver_up(rig, bytes_of(rig->up.pieces[0], flight_size + rig->up.sizes[1]));
+	cr_assert_eq(rig->progress, TLS_SESSION_DONE);
+	cr_assert_eq(left, rig->up.sizes[1]);
+	rig_open_records(rig);
+	memcpy(rig->up.pieces[0], rig->up.pieces[1], left);
+	rig->up.sizes[0] = left;
+	cr_expect(rig_hears(rig, "early"));
+	rig_free(rig);
+	SSL_SESSION_free(ticket);
+	tls_context_unref(context);
+}
+
 Test(resumption, is_not_offered_without_tickets)
 {
 	for (size_t i = 0; i < VERSIONS; i++) {
