@@ -8,7 +8,8 @@
 #include "session_private.h"
 #include "wire/cursor.h"
 
-enum { FLIGHT_ROOM_MIN = 2048, TLS_HEADER_SIZE = 5, DTLS_HEADER_SIZE = 13, DTLS_LENGTH_OFFSET = 11 };
+enum { FLIGHT_ROOM_MIN = 2048, TLS_HEADER_SIZE = 5, DTLS_HEADER_SIZE = 13, DTLS_EPOCH_OFFSET = 3, DTLS_LENGTH_OFFSET = 11 };
+enum { EXPLICIT_NONCE_SIZE = 8 };
 
 static bool is_datagram(const struct tls_session *session)
 {
@@ -25,10 +26,34 @@ static size_t first_record_size(struct bytes datagram)
 	return r.failed || size > datagram.size ? datagram.size : size;
 }
 
+/* RFC 6347 Section 4.1.2.7: invalid records are dropped. libssl gives the handshake up at one that is shorter than its seal. */
+static bool is_too_short(const struct tls_session *session, struct bytes record)
+{
+	struct reader r = reader_of(record);
+	const SSL_CIPHER *cipher = SSL_get_pending_cipher(session->ssl);
+	bool chacha = cipher != NULL && SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305;
+	size_t overhead = AEAD_TAG_SIZE + (chacha ? 0 : EXPLICIT_NONCE_SIZE);
+	reader_bytes(&r, DTLS_EPOCH_OFFSET);
+	uint16_t epoch = reader_u16(&r);
+	return !r.failed && epoch > 0 && record.size < DTLS_HEADER_SIZE + overhead;
+}
+
+static void drop_short_records(struct tls_session *session)
+{
+	struct bytes *input = &session->input;
+	size_t size = first_record_size(*input);
+	while (size > 0 && is_too_short(session, bytes_of(input->data, size))) {
+		*input = bytes_of(input->data + size, input->size - size);
+		size = first_record_size(*input);
+	}
+}
+
 static int read_input(BIO *bio, char *out, int room)
 {
 	struct tls_session *session = BIO_get_data(bio);
 	struct bytes *input = &session->input;
+	if (is_datagram(session))
+		drop_short_records(session);
 	size_t size = is_datagram(session) ? first_record_size(*input) : input->size, copied = size;
 	BIO_clear_retry_flags(bio);
 	if (size == 0 || room <= 0) {

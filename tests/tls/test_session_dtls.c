@@ -202,6 +202,24 @@ Test(session_dtls, drops_garbage_and_goes_on)
 	rig_free(rig);
 }
 
+/* Anyone can send one in a client's name; libssl keeps it until there are keys. */
+Test(session_dtls, drops_a_record_too_short_to_be_sealed)
+{
+	static const uint8_t alert[] = {21, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 7, 0, 2, 2, 40};
+	static const char *const ciphers[] = {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"};
+	for (size_t i = 0; i < 2; i++) {
+		struct rig *rig = rig_new(context, &(struct rig_client_params){.datagrams = true, .ciphers = ciphers[i]});
+		rig_client(rig);
+		rig_server(rig);
+		rig_client(rig);
+		rig_server(rig);
+		rig_deliver_up(rig, bytes_of(alert, sizeof alert));
+		rig_run(rig);
+		cr_expect(rig_done(rig), "failure %s", tls_failure_name(rig->failure));
+		rig_free(rig);
+	}
+}
+
 /* --- loss -------------------------------------------------------------------------------------------------------------------- */
 
 /* Time passes until the next timer of the session, if it has one, and a second for the client's. */
