@@ -196,7 +196,7 @@ enum {
 	CONNECTIONS_MIN = ALLOCATIONS_MIN,
 	HANDSHAKES_MIN = 4,
 	/* Of each shard. Address space until connections wait for the rest of something, or read slowly: few do at a time. */
-	STREAM_BUFFERS_MAX = 2048,
+	STREAM_BUFFERS_MAX = 4096,
 	STREAM_BUFFERS_MIN = 8,
 	/* A connection holds a part of a record, a part of a frame, and what waits to be sent. */
 	STREAM_BUFFERS_PER_CONNECTION = 3,

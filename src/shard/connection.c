@@ -155,6 +155,11 @@ bool connection_count_source(struct shard *shard, struct connection *c)
 	return false;
 }
 
+bool connection_may_hold(const struct shard *shard, const struct connection *c)
+{
+	return !stream_buffers_are_scarce(&shard->streams.buffers) || turn_client_holds(shard->turn, &c->flow);
+}
+
 void connection_succeed(struct shard *shard, struct connection *successor)
 {
 	struct connection *c = connection_by_address(shard, successor->flow.listener, &successor->via);

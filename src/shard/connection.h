@@ -124,6 +124,9 @@ struct connection *connection_create(struct shard *shard, const struct flow *cam
 bool connection_count_source(struct shard *shard, struct connection *c);
 /* Found by connection_by_address from now on. */
 bool connection_share_socket(struct shard *shard, struct connection *c);
+/* May it keep a buffer until the client says or reads more? Half of them are for clients with an allocation: whoever says half a
+ * message, or asks and does not read, may be anybody. */
+bool connection_may_hold(const struct shard *shard, const struct connection *c);
 /* Takes over the address from the connection that has it, which ends. */
 void connection_succeed(struct shard *shard, struct connection *successor);
 /* The connection is of no more use: it closes at the end of the turn. The first reason counts. */

@@ -234,6 +234,10 @@ static void block(struct shard *shard, struct connection *c)
 {
 	c->output.blocked = true;
 	c->blocked_ns = shard->now.mono_ns;
+	if (!connection_may_hold(shard, c)) {
+		connection_end(shard, c, END_STUCK);
+		return;
+	}
 	connection_watch(shard, c);
 	engine_await_writable(shard->engine, c->socket);
 }

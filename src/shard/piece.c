@@ -17,7 +17,7 @@ static uint32_t take_buffer(struct shard *shard)
 
 bool piece_extend(struct shard *shard, struct connection *c, struct piece *piece, struct bytes *data, size_t size)
 {
-	if (piece->buffer == STREAM_BUFFER_NONE) {
+	if (piece->buffer == STREAM_BUFFER_NONE && connection_may_hold(shard, c)) {
 		piece->buffer = take_buffer(shard);
 		piece->size = 0;
 	}

@@ -11,6 +11,7 @@
 #ifndef UTURN_SRC_SHARD_STREAM_BUFFERS_H
 #define UTURN_SRC_SHARD_STREAM_BUFFERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,12 @@ void stream_buffers_done(struct stream_buffers *buffers);
 static inline uint8_t *stream_buffer_at(const struct stream_buffers *buffers, uint32_t buffer)
 {
 	return buffers->memory + (size_t)buffer * STREAM_BUFFER_SIZE;
+}
+
+/* More than half of them are held. */
+static inline bool stream_buffers_are_scarce(const struct stream_buffers *buffers)
+{
+	return buffers->free_count + buffers->retired_count < buffers->count / 2;
 }
 
 /* STREAM_BUFFER_NONE: there is none left. */

@@ -200,7 +200,7 @@ Test(machine, with_plenty_has_bounds_still)
 	cr_expect_eq(budget.allocations, 131072);
 	cr_expect_eq(budget.connections, 131072);
 	cr_expect_eq(budget.handshakes_max, UINT32_MAX);
-	cr_expect_eq(budget.stream_buffers, 2048);
+	cr_expect_eq(budget.stream_buffers, 4096);
 	wish.connections_max = 40;
 	cr_expect_lt(plan((struct machine){4, UINT64_MAX, 1 << 20}, wish).stream_buffers, 100);
 }

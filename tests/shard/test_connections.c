@@ -342,6 +342,26 @@ CONNECTION_TEST(who_asks_and_does_not_read_is_closed)
 	stop();
 }
 
+CONNECTION_TEST(half_messages_do_not_take_all_buffers)
+{
+	struct stream_limits bounds = limits();
+	bounds.per_source = 0;
+	start(engine, &bounds, false);
+	int fds[BUFFERS + 1], other = dial();
+	for (unsigned i = 0; i <= BUFFERS; i++) {
+		fds[i] = dial();
+		cr_assert(asks_and_hears(fds[i]));
+		say(fds[i], request, 7);
+	}
+	cr_expect(connections_become(1 + BUFFERS / 2 + 1));
+	cr_expect_eq(refused(REFUSED_MEMORY), BUFFERS / 2);
+	cr_expect(asks_and_hears(other));
+	for (unsigned i = 0; i <= BUFFERS; i++)
+		close(fds[i]);
+	close(other);
+	stop();
+}
+
 CONNECTION_TEST(a_trusted_proxy_names_the_client)
 {
 	struct stream_limits bounds = limits();
