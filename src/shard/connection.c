@@ -20,7 +20,7 @@ int streams_init(struct shard *shard)
 	struct streams *streams = &shard->streams;
 	/* Where there may be none, the tables are there all the same. */
 	uint32_t most = shard->params.connections_max == 0 ? 1 : shard->params.connections_max;
-	streams->flush = streams->handshakes = streams->waiting = streams->closing = QUEUE_EMPTY;
+	streams->flush = streams->handshakes = streams->waiting = streams->closing = streams->lingering = QUEUE_EMPTY;
 	wheel_init(&streams->wheel, shard->now.mono_ns);
 	struct stream_config *given = shard->params.streams;
 	streams->config = given == NULL ? stream_config_create() : stream_config_ref(given);

@@ -95,7 +95,8 @@ struct streams {
 	struct wheel wheel;
 	struct stream_config *config;
 	struct connection_queue flush, handshakes, waiting, closing;
-	uint32_t handshaking;
+	struct connection_queue lingering; /* open, with a session that would send a lost last flight again; the oldest first */
+	uint32_t handshaking, lingering_count;
 	uint64_t handshake_ns; /* not before this moment */
 	uint64_t relayed;      /* packets, when the last handshakes were done */
 	uint64_t trim_ns;

@@ -43,6 +43,8 @@ static void dequeue(struct shard *shard, struct connection *c)
 		queue->last = c->handshake_previous;
 	else
 		connection_at(shard, c->handshake_next)->handshake_previous = c->handshake_previous;
+	if (queue == &shard->streams.lingering)
+		shard->streams.lingering_count--;
 	c->handshake_queue = NULL;
 }
 
@@ -164,6 +166,20 @@ static struct tls_sink sink_of(struct destination *to)
 	return (struct tls_sink){.send = shared ? send_datagram : send_stream, .context = to};
 }
 
+static void linger(struct shard *shard, struct connection *c)
+{
+	enqueue(shard, &shard->streams.lingering, c);
+	shard->streams.lingering_count++;
+}
+
+/* Sessions are bounded together. One that only waits for a lost flight, which may be for ever, goes first. */
+static void make_place(struct shard *shard)
+{
+	struct streams *streams = &shard->streams;
+	if (streams->lingering_count > 0 && streams->handshaking + streams->lingering_count >= streams->config->limits.handshakes)
+		handshake_release(shard, connection_at(shard, streams->lingering.first));
+}
+
 /* False: it waits, or has ended. */
 static bool begin(struct shard *shard, struct connection *c)
 {
@@ -175,6 +191,7 @@ static bool begin(struct shard *shard, struct connection *c)
 		enqueue(shard, &streams->waiting, c);
 		return false;
 	}
+	make_place(shard);
 	c->session = context == NULL ? NULL : tls_session_create(context, DTLS_MTU);
 	if (c->session == NULL) {
 		fail(shard, c, TLS_FAIL_INTERNAL);
@@ -280,6 +297,7 @@ static void open_association(struct shard *shard, struct connection *c, size_t a
 	struct bytes begun = piece_bytes(shard, &piece);
 	c->record = (struct piece){.buffer = STREAM_BUFFER_NONE};
 	if (open_connection(shard, c)) {
+		linger(shard, c);
 		connection_succeed(shard, c);
 		for (size_t next = 0; next < begun.size; next += LENGTH_SIZE + waiting_datagram(begun, next).size)
 			connection_datagram(shard, c, next == at ? rest : waiting_datagram(begun, next), 0);

@@ -333,3 +333,19 @@ def data_may_share_a_datagram_with_the_last_flight(t):
     client.transmit(stun.encode(stun.BINDING, stun.REQUEST, []))
     assert client.take(0.7) is not None, "no answer"
     equal(streams.sum("handshakes_resumed_total"), 1, "resumed")
+
+
+@case(shards=(1,), spread=True)
+def the_silent_do_not_keep_the_memory_of_their_handshakes(t):
+    """Nobody has shown yet that he has the relay's last flight."""
+    limits = {"streams": {"handshakes": 8, "idle_timeout": 3600}}
+    streams = Streams(t, fast=True, admin={"limits": limits})  # which is never built with a sanitizer
+    context = dtls_client.dtls_context()
+    for _ in range(8):
+        streams.client("dtls", context=context)
+    before = streams.relay.resident_kib()
+    for _ in range(100):
+        streams.client("dtls", context=context)
+    grown = streams.relay.resident_kib() - before
+    equal(streams.sum("connections", listener="dtls"), 108, "associations")
+    assert grown < 2000, f"{grown} KiB more for 100 associations"
