@@ -26,6 +26,7 @@ struct tls_keys {
 	enum tls_version version;
 	enum aead_kind aead;
 	enum tls_hash hash; /* TLS 1.3: of the cipher suite */
+	uint16_t plain_max; /* bytes of a record that the client takes (RFC 6066 Section 4); 0: RECORD_PLAIN_MAX */
 	struct tls_direction_keys read, write;
 };
 

@@ -15,6 +15,7 @@
 
 enum {
 	RECORD_PLAIN_MAX = 16384, /* RFC 8446 Section 5.1 */
+	RECORD_PLAIN_MIN = 512,   /* the least that a client may have it limited to (RFC 6066 Section 4) */
 	RECORD_HEAD_MAX = 13 + 8, /* header and explicit nonce: what lies in front of the payload at most (DTLS 1.2) */
 	RECORD_TAIL_MAX = 1 + 16, /* content type (TLS 1.3) and tag: what lies behind it at most */
 	RECORD_SIZE_MAX = 5 + RECORD_PLAIN_MAX + 256, /* no TLS record that is accepted is longer, header included */
@@ -55,6 +56,7 @@ struct record_layer {
 	struct tls_keys keys;     /* of TLS 1.3: secrets for the next generation; of the others: IVs and sequence numbers only */
 	uint64_t window;          /* DTLS: a bit for each of the 64 sequence numbers below read.sequence that was seen */
 	uint64_t sealed, refused; /* records under the present write key; records that the present read key did not fit */
+	uint16_t plain_max;       /* bytes of one record to the client */
 	uint8_t head_size;        /* bytes in front of a sealed payload */
 	uint8_t tail_size;        /* bytes behind it */
 	uint8_t renegotiations;
@@ -76,7 +78,7 @@ enum record_verdict record_open(struct record_layer *r, uint8_t *data, size_t si
 	enum record_reason *ret_reason);
 
 /*
- * Seals `size` (at most RECORD_PLAIN_MAX) bytes at `plain` in place as one record of application data. r->head_size bytes in front
+ * Seals `size` (at most r->plain_max) bytes at `plain` in place as one record of application data. r->head_size bytes in front
  * of it and r->tail_size behind it are written. The record starts at plain - r->head_size. Returns its size, or 0 when the key's
  * limit is reached (TLS 1.2, DTLS: the connection must end; TLS 1.3 updates its key in time, see record_control) or the write side
  * was closed. Hot.

@@ -46,7 +46,7 @@ struct piece {
  *
  * In front are sealed records, or the rest of a frame that has partly left; behind it are frames, which may still be dropped. The
  * slack takes what the record layer itself has to say. Over TLS each frame has room in front of it and behind it for what makes it
- * a record (RECORD_PLAIN_MAX bytes at most, so a long one is several).
+ * a record (records.plain_max bytes at most, so a long one is several).
  */
 struct output {
 	uint32_t buffer; /* STREAM_BUFFER_NONE: nothing waits */

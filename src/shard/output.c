@@ -24,7 +24,9 @@ enum {
 	DATA_INDICATION_TYPE = 0x0017,
 };
 _Static_assert((int)OUTPUT_SLACK >= (int)RECORD_CONTROL_SIZE_MAX, "see the comments");
-_Static_assert(STREAM_BUFFER_SIZE - 4 * OUTPUT_SLACK >= 65552 + 5 * ((int)RECORD_HEAD_MAX + (int)RECORD_TAIL_MAX), "any frame");
+_Static_assert(STREAM_BUFFER_SIZE - 4 * OUTPUT_SLACK >=
+		       65552 + (65552 / RECORD_PLAIN_MIN + 1) * ((int)RECORD_HEAD_MAX + (int)RECORD_TAIL_MAX),
+	"any frame");
 
 /* What a frame is to a full queue. */
 enum frame_kind {
@@ -122,22 +124,22 @@ static size_t room_for(const struct connection *c, size_t size)
 {
 	if (c->records.write == NULL)
 		return size;
-	size_t records = size <= RECORD_PLAIN_MAX ? 1 : (size + RECORD_PLAIN_MAX - 1) / RECORD_PLAIN_MAX;
+	size_t most = c->records.plain_max, records = size <= most ? 1 : (size + most - 1) / most;
 	return size + records * (c->records.head_size + c->records.tail_size);
 }
 
 /* A frame that lies behind the room for one head is cut into records. */
 static void cut_long_frame(const struct connection *c, uint8_t *at, size_t size)
 {
-	size_t around = (size_t)c->records.head_size + c->records.tail_size;
-	size_t last = (size - 1) / RECORD_PLAIN_MAX;
+	size_t around = (size_t)c->records.head_size + c->records.tail_size, most = c->records.plain_max;
+	size_t last = (size - 1) / most;
 	for (size_t n = last; n > 0; n--) {
-		size_t plain = n == last ? size - last * RECORD_PLAIN_MAX : RECORD_PLAIN_MAX;
-		uint8_t *to = at + n * (around + RECORD_PLAIN_MAX);
-		memmove(to + c->records.head_size, at + c->records.head_size + n * RECORD_PLAIN_MAX, plain);
+		size_t plain = n == last ? size - last * most : most;
+		uint8_t *to = at + n * (around + most);
+		memmove(to + c->records.head_size, at + c->records.head_size + n * most, plain);
 		mark_part(to, plain, FRAME_REST);
 	}
-	mark_part(at, RECORD_PLAIN_MAX, kind_of(bytes_of(at + c->records.head_size, RECORD_PLAIN_MAX)));
+	mark_part(at, most, kind_of(bytes_of(at + c->records.head_size, most)));
 }
 
 /* The oldest data goes, the rest moves up. */
@@ -197,7 +199,7 @@ void output_append(struct shard *shard, struct connection *c, const struct depar
 	}
 	uint8_t *at = memory_of(shard, o) + o->end, *plain = at + c->records.head_size;
 	write_packet(plain, departure, payload);
-	if (c->records.write != NULL && size > RECORD_PLAIN_MAX)
+	if (c->records.write != NULL && size > c->records.plain_max)
 		cut_long_frame(c, at, size);
 	else if (c->records.write != NULL)
 		mark_part(at, size, kind_of(bytes_of(plain, size)));

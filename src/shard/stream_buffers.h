@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 /* Any one frame (65,552 bytes: a STUN message of the greatest length), and what a record puts around it. */
-enum { STREAM_BUFFER_SIZE = 68 * 1024 };
+enum { STREAM_BUFFER_SIZE = 72 * 1024 };
 #define STREAM_BUFFER_NONE UINT32_MAX
 
 struct stream_buffers {

@@ -15,9 +15,9 @@ static void to_association(struct shard *shard, struct connection *c, struct dep
 		uint8_t *memory = shard_arena(shard, records->head_size + size + records->tail_size);
 		uint8_t *plain = memory + records->head_size;
 		write_packet(plain, departure, departure->payload.data + (size_t)n * departure->stride);
-		size_t sealed = size <= RECORD_PLAIN_MAX ? record_seal(records, plain, size) : 0;
+		size_t sealed = size <= records->plain_max ? record_seal(records, plain, size) : 0;
 		if (sealed == 0) {
-			if (size <= RECORD_PLAIN_MAX)
+			if (size <= records->plain_max)
 				connection_refuse_record(shard, c, RECORD_KEY_LIMIT);
 			counter_add(&shard->counters->streams.queue_dropped, 1);
 			return;

@@ -70,6 +70,7 @@ bool record_init(struct record_layer *r, const struct tls_keys *keys)
 	}
 	r->head_size = (uint8_t)((dtls ? DTLS_HEADER_SIZE : TLS_HEADER_SIZE) + (tls13 ? 0 : explicit_nonce_size(r)));
 	r->tail_size = tls13 ? 1 + AEAD_TAG_SIZE : AEAD_TAG_SIZE;
+	r->plain_max = keys->plain_max != 0 ? keys->plain_max : RECORD_PLAIN_MAX;
 	r->window = UINT64_MAX; /* what lies below the first number was the handshake's */
 	if (r->read && r->write)
 		return true;
@@ -205,7 +206,7 @@ size_t record_seal_as(struct record_layer *r, uint8_t type, uint8_t *plain, size
 
 size_t record_seal(struct record_layer *r, uint8_t *plain, size_t size)
 {
-	assert(size <= RECORD_PLAIN_MAX);
+	assert(size <= r->plain_max);
 	if (r->write_closed || r->sealed >= limits[r->keys.version].sealed)
 		return 0;
 	size_t record_size = record_seal_as(r, TYPE_DATA, plain, size);

@@ -11,6 +11,7 @@
 #include <openssl/params.h>
 
 #include "session_private.h"
+#include "tls/record.h"
 #include "wire/cursor.h"
 
 /* DTLS: libssl's own retransmissions of its last flight are far from reaching it. */
@@ -126,6 +127,13 @@ static enum aead_kind aead_of(const SSL_CIPHER *cipher)
 	return nid == NID_chacha20_poly1305 ? AEAD_CHACHA20_POLY1305 : nid == NID_aes_256_gcm ? AEAD_AES_256_GCM : AEAD_AES_128_GCM;
 }
 
+/* RFC 6066 Section 4. libssl agrees to whatever a client with little memory asks for. */
+static uint16_t plain_max_of(const SSL *ssl)
+{
+	uint8_t asked = SSL_SESSION_get_max_fragment_length(SSL_get0_session(ssl));
+	return asked == TLSEXT_max_fragment_length_DISABLED ? 0 : (uint16_t)(RECORD_PLAIN_MIN << (asked - 1));
+}
+
 bool tls_session_keys(struct tls_session *session, struct tls_keys *ret_keys)
 {
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(session->ssl);
@@ -133,6 +141,7 @@ bool tls_session_keys(struct tls_session *session, struct tls_keys *ret_keys)
 		.version = version_of(session->ssl),
 		.aead = aead_of(cipher),
 		.hash = EVP_MD_get_type(SSL_CIPHER_get_handshake_digest(cipher)) == NID_sha384 ? TLS_HASH_SHA384 : TLS_HASH_SHA256,
+		.plain_max = plain_max_of(session->ssl),
 	};
 	bool made = keys.version == TLS_VERSION_1_3 ? keys_of_1_3(session, &keys) : keys_of_1_2(session, &keys);
 	if (made)

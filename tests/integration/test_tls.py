@@ -1,5 +1,6 @@
 """TLS with OpenSSL and GnuTLS: versions, ciphers, ALPN, names, resumption, key updates, renegotiation."""
 
+import os
 import socket
 import ssl
 
@@ -241,3 +242,14 @@ def half_a_record_at_the_end_harms_nobody(t):
         raw.close()
     streams.wait_for("connections", 1, listener="tls")
     talks(beside, peer)
+
+
+@case(shards=(1,), spread=True)
+def a_client_may_ask_for_small_records(t):
+    """RFC 6066 Section 4. OpenSSL ends the connection at a larger one."""
+    streams = Streams(t)
+    for version in ("-tls1_2", "-tls1_3"):
+        client = streams.openssl(version, "-maxfraglen", "512")
+        peer, _ = streams.begin_call(client, channel=0x4000)
+        for size in (300, 1200, 65000):
+            talks(client, peer, 0x4000, back=os.urandom(size))

@@ -214,7 +214,7 @@ Test(machine, serves_tls_in_20_megabytes)
 	cr_expect(budget.handshakes_max >= 4 && budget.handshakes_max <= 40, "%u", budget.handshakes_max);
 	cr_expect(budget.stream_buffers >= 8 && budget.stream_buffers <= 40, "%u", budget.stream_buffers);
 	uint64_t bytes =
-		(budget.allocations + budget.connections) * 8192u + budget.handshakes_max * 61440u + budget.stream_buffers * 69632u;
+		(budget.allocations + budget.connections) * 8192u + budget.handshakes_max * 61440u + budget.stream_buffers * 73728u;
 	cr_expect_leq(bytes, 8000000);
 	cr_expect_str_eq(budget.connections_bound, "the memory limit of the cgroup");
 }
