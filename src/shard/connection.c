@@ -20,7 +20,8 @@ int streams_init(struct shard *shard)
 	struct streams *streams = &shard->streams;
 	/* Where there may be none, the tables are there all the same. */
 	uint32_t most = shard->params.connections_max == 0 ? 1 : shard->params.connections_max;
-	streams->flush = streams->handshakes = streams->waiting = streams->closing = streams->lingering = QUEUE_EMPTY;
+	streams->flush = streams->closing = streams->lingering = QUEUE_EMPTY;
+	streams->handshakes = streams->idle = streams->waiting = streams->waiting_crowd = QUEUE_EMPTY;
 	wheel_init(&streams->wheel, shard->now.mono_ns);
 	struct stream_config *given = shard->params.streams;
 	streams->config = given == NULL ? stream_config_create() : stream_config_ref(given);
@@ -271,9 +272,7 @@ void connections_expire(struct shard *shard)
 
 uint64_t connections_deadline_ns(const struct shard *shard)
 {
-	uint64_t deadline_ns = wheel_deadline_ns(&shard->streams.wheel);
-	if (shard->streams.handshakes.first != CONNECTION_NONE)
-		deadline_ns = earlier(deadline_ns, shard->streams.handshake_ns);
+	uint64_t deadline_ns = earlier(wheel_deadline_ns(&shard->streams.wheel), handshakes_deadline_ns(shard));
 	return shard->streams.closing.first == CONNECTION_NONE ? deadline_ns : 0;
 }
 

@@ -76,7 +76,8 @@ struct connection {
 	uint32_t flush_next, closing_next;
 	struct connection_queue *handshake_queue; /* the one it stands in; NULL: in none */
 	uint32_t handshake_next, handshake_previous;
-	uint64_t created_ns, active_ns, blocked_ns;
+	uint64_t created_ns, blocked_ns;
+	uint64_t active_ns; /* open: when the client last sent something; before: when its handshake last had something to do */
 	uint64_t resend_ns; /* DTLS: when the last flight should be sent again */
 	struct timer timer;
 };
@@ -94,9 +95,12 @@ struct streams {
 	struct stream_buffers buffers;
 	struct wheel wheel;
 	struct stream_config *config;
-	struct connection_queue flush, handshakes, waiting, closing;
+	struct connection_queue flush, closing;
+	struct connection_queue handshakes;             /* with something to do */
+	struct connection_queue idle;                   /* under way, and their clients have the word; the longest silent first */
+	struct connection_queue waiting, waiting_crowd; /* for a place; the crowd: of addresses with many connections */
 	struct connection_queue lingering; /* open, with a session that would send a lost last flight again; the oldest first */
-	uint32_t handshaking, lingering_count;
+	uint32_t handshaking, lingering_count, places_given;
 	uint64_t handshake_ns; /* not before this moment */
 	uint64_t relayed;      /* packets, when the last handshakes were done */
 	uint64_t trim_ns;
@@ -170,6 +174,8 @@ void handshake_input(struct shard *shard, struct connection *c, struct bytes dat
 void handshake_end(struct shard *shard, struct connection *c, enum stream_end end);
 /* Goes on with those that have input, for a bounded time. */
 void handshakes_run(struct shard *shard);
+/* When handshakes_run has something to do; WHEEL_NEVER: nothing. */
+uint64_t handshakes_deadline_ns(const struct shard *shard);
 /* DTLS: a flight was lost, it seems. */
 void handshake_resend(struct shard *shard, struct connection *c);
 /* DTLS, open: the client repeats a record of its last flight, so it lacks ours; that is answered while the session lives. */

@@ -3,20 +3,26 @@
  *
  * A handshake costs as much as a hundred relayed packets. They stand in a row; a turn does a few steps, and while packets flow, at
  * most every other moment goes to handshakes. When as many as may be are under way, others wait until one of them is done: their
- * clients are slower, instead of being refused.
+ * clients are slower, instead of being refused. While others wait, nobody keeps a place in silence, and who comes from an address
+ * with few connections goes before the crowd: whoever floods stands behind the others (docs/decisions/0023).
  */
 #include "connection.h"
 #include "shard_state.h"
 
 /* A turn begins no further step after this long. */
 #define TURN_BUDGET_NS (200 * UINT64_C(1000))
+/* A handshake whose client is silent for so long gives its place to somebody who waits. */
+#define SILENCE_NS NS_PER_S
 
 enum {
 	TLS_HEADER_SIZE = 5,
 	TLS_HANDSHAKE = 22, /* the content type, RFC 8446 Section 5.1 */
 	/* UDP payload of a handshake's datagrams: they pass wherever IPv6 does (RFC 8200 Section 5), with a tunnel around them. */
 	DTLS_MTU = 1200,
-	LENGTH_SIZE = 2, /* in front of each datagram that waits */
+	LENGTH_SIZE = 2,    /* in front of each datagram that waits */
+	CROWD_TURN = 4,     /* of so many places that become free, one is the crowd's */
+	CROWD_SHARE = 8,    /* an address with more connections than this part of all places is a crowd */
+	SILENT_AT_ONCE = 8, /* in a turn: to free a session takes time */
 };
 
 /* --- the rows ---------------------------------------------------------------------------------------------------------------- */
@@ -58,13 +64,28 @@ static void set_under_way(struct shard *shard, struct connection *c, bool under_
 	counter_set(&shard->counters->streams.handshaking, streams->handshaking);
 }
 
+static bool somebody_waits(const struct streams *streams)
+{
+	return streams->waiting.first != CONNECTION_NONE || streams->waiting_crowd.first != CONNECTION_NONE;
+}
+
+static void wait_for_place(struct shard *shard, struct connection *c)
+{
+	struct streams *streams = &shard->streams;
+	bool crowd = sources_count(&streams->sources, c->source) > streams->config->limits.handshakes / CROWD_SHARE + 1;
+	enqueue(shard, crowd ? &streams->waiting_crowd : &streams->waiting, c);
+}
+
 /* Whoever has left a place, or was called to one and never took it, calls the next. */
 static void call_next(struct shard *shard)
 {
 	struct streams *streams = &shard->streams;
-	if (streams->waiting.first == CONNECTION_NONE || streams->handshaking >= streams->config->limits.handshakes)
+	if (!somebody_waits(streams) || streams->handshaking >= streams->config->limits.handshakes)
 		return;
-	struct connection *next = connection_at(shard, streams->waiting.first);
+	bool crowd = streams->waiting.first == CONNECTION_NONE ||
+		     (streams->waiting_crowd.first != CONNECTION_NONE && streams->places_given % CROWD_TURN == CROWD_TURN - 1);
+	streams->places_given++;
+	struct connection *next = connection_at(shard, crowd ? streams->waiting_crowd.first : streams->waiting.first);
 	dequeue(shard, next);
 	enqueue(shard, &streams->handshakes, next);
 }
@@ -76,6 +97,43 @@ void handshake_release(struct shard *shard, struct connection *c)
 	call_next(shard);
 	tls_session_free(c->session);
 	c->session = NULL;
+}
+
+/* There is something to do for it. */
+static void proceed(struct shard *shard, struct connection *c)
+{
+	if (c->handshake_queue == &shard->streams.idle)
+		dequeue(shard, c);
+	enqueue(shard, &shard->streams.handshakes, c);
+}
+
+/* The client has the word. */
+static void rest(struct shard *shard, struct connection *c)
+{
+	if (c->session == NULL || c->handshake_queue != NULL)
+		return;
+	c->active_ns = shard->now.mono_ns;
+	enqueue(shard, &shard->streams.idle, c);
+}
+
+static uint64_t silence_ends_ns(const struct shard *shard)
+{
+	const struct streams *streams = &shard->streams;
+	if (!somebody_waits(streams) || streams->idle.first == CONNECTION_NONE)
+		return WHEEL_NEVER;
+	return connection_at(shard, streams->idle.first)->active_ns + SILENCE_NS;
+}
+
+static void end_silent(struct shard *shard)
+{
+	for (unsigned n = 0; n < SILENT_AT_ONCE && shard->now.mono_ns >= silence_ends_ns(shard); n++) {
+		struct connection *c = connection_at(shard, shard->streams.idle.first);
+		if (c->state == CONNECTION_HANDSHAKE) {
+			counter_add(&shard->counters->streams.handshakes_failed[TLS_FAIL_TIMEOUT], 1);
+			connection_end(shard, c, END_TIMEOUT);
+		}
+		handshake_release(shard, c);
+	}
 }
 
 /* --- input ------------------------------------------------------------------------------------------------------------------- */
@@ -114,7 +172,7 @@ static void input_datagram(struct shard *shard, struct connection *c, struct byt
 		return;
 	if (piece_extend(shard, c, &c->record, &prefix, begun + sizeof length) &&
 		piece_extend(shard, c, &c->record, &datagram, begun + sizeof length + datagram.size))
-		enqueue(shard, &shard->streams.handshakes, c);
+		proceed(shard, c);
 }
 
 void handshake_input(struct shard *shard, struct connection *c, struct bytes data)
@@ -127,7 +185,7 @@ void handshake_input(struct shard *shard, struct connection *c, struct bytes dat
 	if (!piece_extend(shard, c, &c->record, &data, begun + data.size))
 		return;
 	if (c->session != NULL || worth_a_session(shard, c))
-		enqueue(shard, &shard->streams.handshakes, c);
+		proceed(shard, c);
 }
 
 void handshake_end(struct shard *shard, struct connection *c, enum stream_end end)
@@ -188,7 +246,7 @@ static bool begin(struct shard *shard, struct connection *c)
 	if (c->session != NULL)
 		return true;
 	if (streams->handshaking >= streams->config->limits.handshakes) {
-		enqueue(shard, &streams->waiting, c);
+		wait_for_place(shard, c);
 		return false;
 	}
 	make_place(shard);
@@ -347,11 +405,14 @@ static void step(struct shard *shard, struct connection *c)
 		handshake_end(shard, c, END_BY_CLIENT);
 	else if (c->ended)
 		connection_end(shard, c, END_BY_CLIENT);
+	else if (c->state == CONNECTION_HANDSHAKE)
+		rest(shard, c);
 }
 
 void handshakes_run(struct shard *shard)
 {
 	struct streams *streams = &shard->streams;
+	end_silent(shard);
 	if (streams->handshakes.first == CONNECTION_NONE || shard->now.mono_ns < streams->handshake_ns)
 		return;
 	const struct turn_counters *counters = turn_counters(shard->turn);
@@ -365,6 +426,15 @@ void handshakes_run(struct shard *shard)
 	/* As long again belongs to the packets, where there are any. */
 	streams->handshake_ns = relayed == streams->relayed ? 0 : now_ns + (now_ns - started_ns);
 	streams->relayed = relayed;
+}
+
+uint64_t handshakes_deadline_ns(const struct shard *shard)
+{
+	const struct streams *streams = &shard->streams;
+	uint64_t silence_ns = silence_ends_ns(shard);
+	if (streams->handshakes.first == CONNECTION_NONE || silence_ns < streams->handshake_ns)
+		return silence_ns;
+	return streams->handshake_ns;
 }
 
 void handshake_resend(struct shard *shard, struct connection *c)

@@ -52,6 +52,11 @@ uint32_t sources_acquire(struct sources *sources, const struct addr *client, uin
 	return slot;
 }
 
+uint32_t sources_count(const struct sources *sources, uint32_t slot)
+{
+	return slot == SOURCE_NONE ? 0 : ((const struct source *)pool_at(&sources->entries, slot))->count;
+}
+
 void sources_release(struct sources *sources, uint32_t slot)
 {
 	if (slot == SOURCE_NONE)

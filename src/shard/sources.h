@@ -27,6 +27,7 @@ void sources_done(struct sources *sources);
 
 /* One more for this address. Returns its entry, for sources_release; SOURCE_NONE when it has `most` (0: no bound) already. */
 uint32_t sources_acquire(struct sources *sources, const struct addr *client, uint32_t most);
-void sources_release(struct sources *sources, uint32_t source); /* SOURCE_NONE is fine */
+uint32_t sources_count(const struct sources *sources, uint32_t source); /* how many it has; 0 for SOURCE_NONE */
+void sources_release(struct sources *sources, uint32_t source);         /* SOURCE_NONE is fine */
 
 #endif
