@@ -60,9 +60,15 @@ def start(t, *arguments, **options):
     return t.spawn(command, env=environment | {"TMPDIR": t.directory} | options.pop("env", {}), **options)
 
 
-def wait_until_it_relays(relay):
+def wait_until_it_relays(process, relay):
     """On a busy machine it takes the measuring tool a while to begin."""
-    harness.eventually(lambda: relay.metrics().sum("stunner_cluster_packets_total") > 20, "packets of the measuring tool", 8)
+
+    def relays():
+        if process.poll() is not None:
+            raise AssertionError(f"it ended: {finish(process)}")
+        return relay.metrics().sum("stunner_cluster_packets_total") > 20
+
+    harness.eventually(relays, "packets of the measuring tool", 15)
 
 
 def finish(process, timeout=15):

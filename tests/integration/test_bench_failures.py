@@ -119,7 +119,7 @@ def servers_that_do_not_let_it_in(t):
     refused(t, FAILED, ["does not answer", str(silent.getsockname()[1])], "flood", *target(silent.getsockname()))
 
 
-@bench.case(timeout=15)
+@bench.case(timeout=40)
 def a_server_that_dies(t):
     bench.alone_on_the_network(t)
     output = os.path.join(t.directory, "out.json")
@@ -127,7 +127,7 @@ def a_server_that_dies(t):
         relay = t.relay()
         arguments = ["flood", *target(relay.address), "--rate", 500, "--seconds", 20, "--output", output]
         process = bench.start(t, *arguments, *(["--server-pid", relay.pid] if known else []))
-        bench.wait_until_it_relays(relay)
+        bench.wait_until_it_relays(process, relay)
         relay.signal(signal.SIGKILL)
         relay.wait()
         killed = time.monotonic()
@@ -155,14 +155,14 @@ def outputs_that_cannot_be_written(t):
     equal(sorted(os.listdir(t.directory)), ["other.json", "torn.json"], "files")
 
 
-@bench.case(timeout=15)
+@bench.case(timeout=40)
 def an_interrupt_keeps_what_was_measured(t):
     bench.alone_on_the_network(t)
     bench.ahead_of_others()
     for number in (signal.SIGINT, signal.SIGTERM):
         relay = t.relay()
         process = bench.start(t, "flood", *target(relay.address), "--rate", 500, "--warmup", 0.1, "--seconds", 30, "--json")
-        bench.wait_until_it_relays(relay)
+        bench.wait_until_it_relays(process, relay)
         time.sleep(0.7)
         process.send_signal(number)
         started = time.monotonic()
@@ -179,14 +179,14 @@ def an_interrupt_keeps_what_was_measured(t):
     equal((result.status, result.out, len(result.err.splitlines())), (INTERRUPTED, "", 1), "an interrupt before anything was measured")
 
 
-@bench.case(timeout=10)
+@bench.case(timeout=30)
 def an_interrupt_ends_the_wait_for_late_packets(t):
     bench.alone_on_the_network(t)
     relay = t.relay()
     proxy = udp_proxy.Proxy(t, relay.address, {1: "drop"}, range(10**6))
     options = ["--rate", 500, "--warmup", 0, "--seconds", 0.4, "--drain", 60, "--json"]
     process = bench.start(t, "flood", *target(proxy.address), "--flows", 1, "--burst", 1, *options)
-    bench.wait_until_it_relays(relay)
+    bench.wait_until_it_relays(process, relay)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     result = bench.finish(process, 3)

@@ -14,7 +14,7 @@ from harness import case, equal, eventually
 from relay import merged
 
 INTERVAL_S = 5
-IN_TIME_S = INTERVAL_S + 4
+IN_TIME_S = INTERVAL_S + 9
 
 
 def permissions(peers):
