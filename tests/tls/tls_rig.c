@@ -287,8 +287,9 @@ void rig_server(struct rig *rig)
 		size_t size = rig->up.sizes[0];
 		memcpy(datagram, rig->up.pieces[0], size);
 		drop_first(&rig->up);
+		/* What is behind the last record of a handshake, or the one that ended it, is not libssl's. */
 		if (has_session(rig, bytes_of(datagram, size)))
-			MUST(rig_deliver_up(rig, bytes_of(datagram, size)) == 0);
+			MUST(rig_deliver_up(rig, bytes_of(datagram, size)) == 0 || rig->progress != TLS_SESSION_CONTINUES);
 	}
 }
 
