@@ -113,14 +113,20 @@ static enum tls_progress advance(struct tls_session *session, enum tls_failure *
 		*ret_failure = ERR_peek_error() != 0 ? session_failure_of(ERR_peek_error()) : TLS_FAIL_MALFORMED;
 		return TLS_SESSION_FAILED;
 	}
-	int result = SSL_do_handshake(session->ssl);
-	if (result == 1)
-		return TLS_SESSION_DONE;
-	enum tls_failure failure = failure_of(session->ssl, result);
-	if (failure == TLS_FAIL_NONE)
-		return TLS_SESSION_CONTINUES;
-	*ret_failure = failure;
-	return TLS_SESSION_FAILED;
+	size_t before;
+	/* Over DTLS libssl asks for more input when it has dropped a record that it did not expect, whatever is behind it. */
+	do {
+		before = session->input.size;
+		int result = SSL_do_handshake(session->ssl);
+		if (result == 1)
+			return TLS_SESSION_DONE;
+		enum tls_failure failure = failure_of(session->ssl, result);
+		if (failure != TLS_FAIL_NONE) {
+			*ret_failure = failure;
+			return TLS_SESSION_FAILED;
+		}
+	} while (session->input.size > 0 && session->input.size < before);
+	return TLS_SESSION_CONTINUES;
 }
 
 static void enter(struct tls_session *session, struct bytes input, const struct tls_sink *sink)
