@@ -181,8 +181,8 @@ static void log_certificates(const struct server *server, const struct config *c
 	}
 }
 
-/* All of it, or false after log lines. HTTP last: it has moved when this returns true. */
-static bool prepare(struct server *server, struct prospect *p, struct config_problems *problems)
+/* What the shards get by p->config, apart from sockets. False after log lines. */
+static bool derive(struct server *server, struct prospect *p, struct config_problems *problems)
 {
 	if (!plan(server, p->config, &p->budget))
 		return false;
@@ -193,8 +193,14 @@ static bool prepare(struct server *server, struct prospect *p, struct config_pro
 		log_problems(problems);
 		return false;
 	}
-	return server_orders_create(server, p->config, p->turn, p->streams, &p->orders) &&
-	       listeners_open(server, p->config, &p->diff.listeners, &p->orders) && server_ops_move(server->ops, &p->config->admin);
+	return server_orders_create(server, p->config, p->turn, p->streams, &p->orders);
+}
+
+/* All of it, or false after log lines. HTTP last: it has moved when this returns true. */
+static bool prepare(struct server *server, struct prospect *p, struct config_problems *problems)
+{
+	return derive(server, p, problems) && listeners_open(server, p->config, &p->diff.listeners, &p->orders) &&
+	       server_ops_move(server->ops, &p->config->admin);
 }
 
 /* --- it takes effect --------------------------------------------------------------------------------------------------------- */
@@ -330,13 +336,10 @@ void server_divide_anew(struct server *server)
 {
 	struct config_problems problems = {0};
 	struct prospect p = {.config = server->config};
-	bool good = plan(server, server->config, &p.budget);
-	p.turn = good ? make_turn(server, server->config) : NULL;
-	good = p.turn != NULL && make_streams(server, &p, &problems) &&
-	       server_orders_create(server, server->config, p.turn, p.streams, &p.orders);
-	log_problems(&problems);
-	if (good)
+	if (derive(server, &p, &problems)) {
+		log_problems(&problems);
 		install(server, &p);
+	}
 	p.config = NULL;
 	prospect_done(&p);
 }

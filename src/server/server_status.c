@@ -297,6 +297,15 @@ static bool write_clusters(struct json_writer *j, const struct server_view *view
 	return truncated;
 }
 
+/* The caller ends it. */
+static void begin_listener(struct json_writer *j, const struct config_listener *listener)
+{
+	json_write_begin(j, NULL, '{');
+	json_write_text(j, "name", listener->name);
+	json_write_text(j, "protocol", config_protocol_name(listener->protocol));
+	json_write_number(j, "port", listener->port);
+}
+
 /* Those that a reload has removed or replaced, while they have clients. */
 static void write_retiring(struct json_writer *j, const struct server_view *view)
 {
@@ -304,10 +313,7 @@ static void write_retiring(struct json_writer *j, const struct server_view *view
 	json_write_begin(j, "retiring", '[');
 	for (size_t i = config->listener_count; i < config->listener_count + config->retiring_count; i++) {
 		const struct config_listener *listener = &config->listeners[i];
-		json_write_begin(j, NULL, '{');
-		json_write_text(j, "name", listener->name);
-		json_write_text(j, "protocol", config_protocol_name(listener->protocol));
-		json_write_number(j, "port", listener->port);
+		begin_listener(j, listener);
 		json_write_number(j, "allocations", allocations_of(view, listener->slot));
 		json_write_number(j, "connections", connections_of(view, listener->slot));
 		json_write_end(j, '}');
@@ -323,10 +329,7 @@ static void write_waiting(struct json_writer *j, const struct server_view *view)
 		const struct config_listener *listener = &view->config->listeners[i];
 		if (!config_listener_waits(listener))
 			continue;
-		json_write_begin(j, NULL, '{');
-		json_write_text(j, "name", listener->name);
-		json_write_text(j, "protocol", config_protocol_name(listener->protocol));
-		json_write_number(j, "port", listener->port);
+		begin_listener(j, listener);
 		json_write_end(j, '}');
 	}
 	json_write_end(j, ']');

@@ -249,9 +249,7 @@ static void expire_one(struct shard *shard, struct connection *c)
 	} else if (shard->now.mono_ns < after_s(c->created_ns, limits->handshake_timeout_s)) {
 		handshake_resend(shard, c);
 	} else {
-		if (c->counts_as_handshake)
-			counter_add(&shard->counters->streams.handshakes_failed[TLS_FAIL_TIMEOUT], 1);
-		connection_end(shard, c, END_TIMEOUT);
+		handshake_time_out(shard, c);
 	}
 }
 

@@ -172,6 +172,8 @@ static inline bool datagram_is_handshake(struct bytes datagram)
 void handshake_input(struct shard *shard, struct connection *c, struct bytes data);
 /* The stream has ended. What has come before is looked at, if a session waits for it. */
 void handshake_end(struct shard *shard, struct connection *c, enum stream_end end);
+/* It took too long, or has not begun in time. */
+void handshake_time_out(struct shard *shard, struct connection *c);
 /* Goes on with those that have input, for a bounded time. */
 void handshakes_run(struct shard *shard);
 /* When handshakes_run has something to do; WHEEL_NEVER: nothing. */

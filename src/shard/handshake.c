@@ -108,7 +108,7 @@ static void proceed(struct shard *shard, struct connection *c)
 }
 
 /* The client has the word. */
-static void rest(struct shard *shard, struct connection *c)
+static void await_client(struct shard *shard, struct connection *c)
 {
 	if (c->session == NULL || c->handshake_queue != NULL)
 		return;
@@ -124,14 +124,18 @@ static uint64_t silence_ends_ns(const struct shard *shard)
 	return connection_at(shard, streams->idle.first)->active_ns + SILENCE_NS;
 }
 
+void handshake_time_out(struct shard *shard, struct connection *c)
+{
+	if (c->state != CONNECTION_CLOSING && c->counts_as_handshake)
+		counter_add(&shard->counters->streams.handshakes_failed[TLS_FAIL_TIMEOUT], 1);
+	connection_end(shard, c, END_TIMEOUT);
+}
+
 static void end_silent(struct shard *shard)
 {
 	for (unsigned n = 0; n < SILENT_AT_ONCE && shard->now.mono_ns >= silence_ends_ns(shard); n++) {
 		struct connection *c = connection_at(shard, shard->streams.idle.first);
-		if (c->state == CONNECTION_HANDSHAKE) {
-			counter_add(&shard->counters->streams.handshakes_failed[TLS_FAIL_TIMEOUT], 1);
-			connection_end(shard, c, END_TIMEOUT);
-		}
+		handshake_time_out(shard, c);
 		handshake_release(shard, c);
 	}
 }
@@ -406,7 +410,7 @@ static void step(struct shard *shard, struct connection *c)
 	else if (c->ended)
 		connection_end(shard, c, END_BY_CLIENT);
 	else if (c->state == CONNECTION_HANDSHAKE)
-		rest(shard, c);
+		await_client(shard, c);
 }
 
 void handshakes_run(struct shard *shard)
