@@ -5,9 +5,9 @@ import json
 import os
 import ssl
 import subprocess
-import time
 import urllib.parse
 
+from scene import wait_for
 from tools import CACHE, Failed, run
 
 BIN = os.path.join(CACHE, "bin")
@@ -71,21 +71,18 @@ class Cluster:
                 process.kill()
 
     def wait_for(self, what, condition, seconds=20):
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                if condition():
-                    return
-            except OSError:
-                pass
-            for process in self.processes:
-                if process.poll() is not None:
-                    name = os.path.basename(process.args[0])
-                    with open(os.path.join(self.folder, f"{name}.log"), encoding="utf-8") as log:
-                        raise Failed(f"{name} ended with status {process.returncode}:\n{log.read()[-3000:]}")
-            if time.monotonic() > end:
-                raise Failed(f"not within {seconds} s: {what}")
-            time.sleep(0.1)
+        def holds():
+            self._check_processes()
+            return condition()
+
+        wait_for(what, holds, seconds)
+
+    def _check_processes(self):
+        for process in self.processes:
+            if process.poll() is not None:
+                name = os.path.basename(process.args[0])
+                with open(os.path.join(self.folder, f"{name}.log"), encoding="utf-8") as log:
+                    raise Failed(f"{name} ended with status {process.returncode}:\n{log.read()[-3000:]}")
 
     def _write_kubeconfig(self):
         config = {
